@@ -1,0 +1,37 @@
+"""keras_resnet: two block builders stacked into ResNets, their weights, and a training module for SIGNS-style image sets.
+
+Importing this package loads no framework: public names are resolved when they are first used. Import it before TensorFlow, so
+that TensorFlow's fast CPU kernels (oneDNN) are on; see `keras_resnet.cpu`.
+"""
+
+import importlib
+
+from keras_resnet import cpu
+from keras_resnet.version import __version__
+
+# Public name -> the module it comes from.
+_NAMES = {
+    "ResNet50": "keras_resnet.resnet50",
+    "conv_block": "keras_resnet.blocks",
+    "identity_block": "keras_resnet.blocks",
+    "recalibrate_batch_norm": "keras_resnet.models",
+}
+_SUBPACKAGES = ("bench", "blocks", "data", "errors", "evaluate", "inference", "models", "train", "weights")
+
+__all__ = ["__version__", *_NAMES, *_SUBPACKAGES]
+
+
+def __getattr__(name):
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"keras_resnet.{name}")
+    raise AttributeError(f"module 'keras_resnet' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)
+
+
+cpu.turn_on_onednn()
+cpu.warn_of_namesake()

@@ -1,0 +1,27 @@
+"""`keras-resnet evaluate`: a trained run on the test images of a set."""
+
+from keras_resnet.cli.output import add_common, result
+from keras_resnet.cli.quiet import load_keras
+
+
+def add_arguments(parser):
+    """Adds the command's arguments."""
+    parser.add_argument("run", metavar="RUN", help="run folder")
+    parser.add_argument("--data", required=True, metavar="SET", help="image set in the SIGNS layout")
+    parser.add_argument("--out", metavar="DIR", help="write confusion.png, mistakes.png and report.html there")
+    add_common(parser, "keras-resnet evaluate runs/first --data signs")
+
+
+def run(arguments):
+    """Evaluates and prints the scores."""
+    load_keras()
+    from keras_resnet import evaluate
+
+    scores = evaluate.report(arguments.run, arguments.data, out=arguments.out)
+    lines = [f"Test accuracy {scores.accuracy_text}, loss {scores.loss:.3f}, on {scores.images} images", "", "class  images  precision  recall"]
+    for row in scores.per_class:
+        precision, recall = ("-" if value is None else f"{value:.1%}" for value in (row.precision, row.recall))
+        lines.append(f"{row.name:<6} {row.images:>6}  {precision:>9}  {recall:>6}")
+    if arguments.out:
+        lines += ["", f"Report: {arguments.out}/report.html"]
+    result({"run": arguments.run, **scores.to_json()}, "\n".join(lines), arguments.json)

@@ -1,0 +1,69 @@
+"""``keras-resnet``: reads the command, calls it, and turns errors into one line and an exit status.
+
+Exit status: 0 success, 1 an error (one line on standard error), 2 a usage error, 130 interrupted. No framework is imported
+here: every command imports what it needs when it runs.
+"""
+
+import argparse
+import importlib
+import sys
+
+from keras_resnet.version import __version__
+
+# Command -> one line of help. The module keras_resnet.cli.<command> has `add_arguments(parser)`, `run(arguments)`.
+COMMANDS = {
+    "train": "train a network on an image set and write a run folder",
+    "evaluate": "measure a trained run on the test images of a set",
+    "predict": "say what a trained run sees in photographs",
+    "data": "make, pack, check and show image sets in the SIGNS layout",
+}
+
+EXAMPLE = """\
+example:
+  keras-resnet data synthetic signs
+  keras-resnet train --data signs --out runs/first
+  keras-resnet predict runs/first photo.jpg
+"""
+
+
+def build_parser(command=None):
+    """The parser; with the name of a command, only that command's arguments are built (start-up stays quick)."""
+    parser = argparse.ArgumentParser(
+        prog="keras-resnet",
+        description="Residual networks for Keras: train, evaluate and use them.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"keras-resnet {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(
+            name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == command:
+            importlib.import_module(f"keras_resnet.cli.{name}").add_arguments(sub)
+    return parser
+
+
+def main(argv=None):
+    """Runs one command line and returns its exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    command = next((word for word in argv if word in COMMANDS), None)
+    arguments = build_parser(command).parse_args(argv)
+    from keras_resnet.errors import KerasResNetError
+
+    try:
+        importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
+    except KerasResNetError as error:
+        if getattr(arguments, "debug", False):
+            raise
+        print(f"keras-resnet: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("keras-resnet: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

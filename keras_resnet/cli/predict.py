@@ -1,0 +1,38 @@
+"""`keras-resnet predict`: what a trained run says of photographs."""
+
+from keras_resnet.cli.output import add_common, result, say
+from keras_resnet.cli.quiet import load_keras
+
+
+def add_arguments(parser):
+    """Adds the command's arguments."""
+    parser.add_argument("run", metavar="RUN", help="run folder")
+    parser.add_argument("photos", metavar="PHOTO", nargs="+", help="photograph; its central square is used")
+    add_common(parser, "keras-resnet predict runs/first photo.jpg")
+
+
+def run(arguments):
+    """Predicts and prints the most probable class of each photo."""
+    load_keras()
+    import numpy as np
+
+    from keras_resnet.data.folder import read_photo
+    from keras_resnet.inference import Predictor
+
+    predictor = Predictor(arguments.run)
+    images = np.stack([read_photo(photo, predictor.image_shape[0]) for photo in arguments.photos])
+    predictions = []
+    for photo, image, row in zip(arguments.photos, images, predictor(images), strict=True):
+        predictions.append(
+            {
+                "image": photo,
+                "class": predictor.class_names[int(row.argmax())],
+                "probability": float(row.max()),
+                "probabilities": dict(zip(predictor.class_names, map(float, row), strict=True)),
+                "warning": predictor.unlike_training(image),
+            }
+        )
+        if predictions[-1]["warning"]:
+            say(f"warning: {photo}: {predictions[-1]['warning']}; the answer may mean little")
+    lines = [f"{row['image']}: {row['class']} ({row['probability']:.1%})" for row in predictions]
+    result({"predictions": predictions}, "\n".join(lines), arguments.json)

@@ -1,0 +1,55 @@
+"""Batches for `model.fit`: shuffled, augmented beside the training step, the same for the same seed."""
+
+import keras
+import numpy as np
+
+from keras_resnet.data.augment import augment
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of one split, made in a thread beside the step.
+
+    Batch ``i`` of epoch ``e`` depends on `(seed, e, i)` alone: not on what came before it, nor on timing.
+
+    Args:
+        split: a `Split`: images uint8 `(N, H, W, 3)`, labels int `(N,)`.
+        classes: number of classes.
+        batch_size: images a batch; while training, a last short batch is left out (its statistics would be poor).
+        augmentation: an `Augmentation`; given, the images are shuffled too.
+        seed: int.
+        epoch: the first epoch, for a run that goes on.
+
+    A batch is `(images, targets)`: uint8 `(B, H, W, 3)` and one-hot float32 `(B, classes)`.
+    """
+
+    def __init__(self, split, classes, *, batch_size=32, augmentation=None, seed=0, epoch=0):
+        super().__init__(workers=1, max_queue_size=8)
+        self.split, self.classes, self.batch_size = split, classes, min(batch_size, len(split))
+        self.augmentation, self.seed, self.epoch = augmentation, seed, epoch
+        self._order = self._shuffled()
+
+    def __len__(self):
+        """The number of batches in an epoch."""
+        whole, rest = divmod(len(self.split), self.batch_size)
+        return whole + bool(rest and self.augmentation is None)
+
+    def __getitem__(self, index):
+        """Batch number ``index`` of the present epoch."""
+        chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        images = self.split.images[chosen]
+        if self.augmentation is not None:
+            images = augment(images, self.augmentation, np.random.default_rng((self.seed, self.epoch, index)))
+        return images, np.eye(self.classes, dtype="float32")[self.split.labels[chosen]]
+
+    def on_epoch_end(self):
+        """Called by `fit`: shuffles anew."""
+        self.epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self):
+        if self.augmentation is None:
+            return np.arange(len(self.split))
+        # One more number than a batch's seed has: the order is independent of every batch's augmentation.
+        return np.random.default_rng((self.seed, self.epoch, 0, 1)).permutation(len(self.split))
+
+

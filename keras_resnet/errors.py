@@ -1,0 +1,31 @@
+"""The exceptions of the package: one small family.
+
+A message has four parts, in one line: what was asked for, what was received, what would have been accepted, and where.
+The command line prints the message alone, on standard error, and exits with status 1.
+"""
+
+
+class KerasResNetError(Exception):
+    """Any error that this package raises on purpose; its text is meant for the user."""
+
+
+class ModelError(KerasResNetError, ValueError):
+    """An argument of a network or a block cannot be met."""
+
+
+class DataError(KerasResNetError, ValueError):
+    """An image set or a photograph is missing, damaged or of the wrong form."""
+
+
+class WeightsError(KerasResNetError, ValueError):
+    """A weight file is missing, damaged, or does not fit the model."""
+
+
+class RunError(KerasResNetError):
+    """A run folder is missing, incomplete, or does not fit what is asked of it."""
+
+
+def one_of(what, received, choices):
+    """The text for a value that is not in a known list, e.g. ``one_of("recipe", "sings", ["signs"])``."""
+    accepted = ", ".join(repr(choice) if isinstance(choice, str) else str(choice) for choice in choices)
+    return f"Unknown {what}: received {received!r}; expected one of {accepted}."

@@ -1,0 +1,27 @@
+"""How well a network does on a labelled set: figures in numbers, pictures and one HTML page. Needs no framework."""
+
+import importlib
+
+# Public name -> the module that defines it; a module is imported when one of its names is first asked for.
+_HOME = {
+    "Scores": "metrics",
+    "score": "metrics",
+    "wilson_interval": "metrics",
+    "confusion": "figures",
+    "curves": "figures",
+    "mistakes": "figures",
+    "html_report": "page",
+    "report": "evaluation",
+}
+
+__all__ = ["Scores", "confusion", "curves", "html_report", "mistakes", "report", "score", "wilson_interval"]
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

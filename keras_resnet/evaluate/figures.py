@@ -1,0 +1,324 @@
+"""Pictures of a training run and its scores, each written as one PNG.
+
+Matplotlib is used through its objects alone: no pyplot, no global state, no display.
+"""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+
+from keras_resnet import files
+from keras_resnet.errors import DataError
+from keras_resnet.evaluate.metrics import percent
+
+DPI = 144
+INK, FAINT, GRID = "#22272e", "#69727d", "#e3e6ea"
+# Training and right; validation and wrong. Blue and orange are told apart by every kind of colour vision.
+BLUE, ORANGE = "#2b6cb0", "#d9691e"
+MOST_ANNOTATED = 20  # classes; with more, the counts no longer fit their cells
+LOG_SPAN = 20  # a loss whose largest value is this many times its smallest is drawn on a logarithmic axis
+NAME_LENGTH = 18  # characters of a class name that are drawn
+
+
+def read_log(path):
+    """A CSV log, as Keras's `CSVLogger` writes it, as a dict of columns.
+
+    Args:
+        path: the file; its first line names the columns. An empty cell, ``NA`` (Keras, for a value that an epoch lacks)
+            and the cells that a cut-off last line lacks become NaN.
+
+    Returns:
+        Dict of column name -> list of floats, all of one length: the number of epochs.
+
+    Raises:
+        DataError: the file is missing or empty, or a cell is not a number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"No such file: {path}; expected the CSV log of a training run")
+    with open(path, newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream, restval="")
+        log = {name: [] for name in reader.fieldnames or ()}
+        if not log:
+            raise DataError(f"{path} is empty; expected the CSV log of a training run")
+        for row in reader:
+            for name, cell in row.items():
+                _append(log, name, cell, f"{path}, line {reader.line_num}")
+    return log
+
+
+def _append(log, name, cell, where):
+    if name is None:
+        raise DataError(f"{where}: {len(log) + len(cell)} cells; expected {len(log)}, one a column")
+    try:
+        log[name].append(math.nan if cell.strip() in ("", "NA") else float(cell))
+    except ValueError:
+        raise DataError(f"{where}: {name} is {cell!r}; expected a number") from None
+
+
+def curves(log, path, test_accuracy=None):
+    """Draws loss and accuracy over the epochs, and the learning rate where the log has it.
+
+    Args:
+        log: dict of column -> list of floats, as `read_log` returns it: ``loss`` and ``accuracy``, and where there are
+            any ``val_loss``, ``val_accuracy``, ``learning_rate`` and ``epoch`` (from 0; drawn from 1).
+        path: the PNG to write.
+        test_accuracy: final test accuracy, 0 to 1, drawn as a dashed line; None for none.
+
+    Returns:
+        `path`.
+
+    Raises:
+        DataError: a column is missing, the columns differ in length, or the log has no epochs.
+    """
+    epochs = _epochs(log)
+    with_rate = np.isfinite(log.get("learning_rate", [])).any()
+    figure = _figure(10, 4.9 if with_rate else 3.9)
+    ratios = (4, 1) if with_rate else (1,)
+    grid = figure.add_gridspec(len(ratios), 2, height_ratios=ratios)
+    left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    _draw_loss(left, epochs, log)
+    _draw_accuracy(right, epochs, log, test_accuracy)
+    if with_rate:
+        _draw_rate(figure.add_subplot(grid[1, :]), epochs, log["learning_rate"])
+    for axes in figure.axes:
+        _style(axes)
+        _epoch_axis(axes, epochs)
+    return _write(figure, path)
+
+
+def confusion(scores, path):
+    """Draws the confusion matrix: counts, coloured by their share of the images of the true class.
+
+    Args:
+        scores: `Scores` of 2 to about 30 classes; the counts are written out up to 20 classes.
+        path: the PNG to write.
+
+    Returns:
+        `path`.
+    """
+    matrix, names = scores.confusion, [_short(name) for name in scores.classes]
+    classes, longest = len(names), max(map(len, names))
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)  # (k, k), rows sum to 1, or to 0 without images
+    steep = longest > (3 if classes > 10 else 6)
+    side = min(max(3.2, 0.48 * classes), 8.5)
+    figure = _figure(side + 1.6 + 0.08 * longest, side + 1.2 + 0.08 * longest * steep)
+    axes = figure.add_subplot()
+    shades = _shades(share, np.eye(classes, dtype=bool))
+    axes.imshow(shades)
+    axes.set_xticks(range(classes), names, rotation=90 if steep else 0, parse_math=False)
+    axes.set_yticks(range(classes), names, parse_math=False)
+    axes.set(xlabel="Predicted class", ylabel="True class")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(np.arange(1, classes) - 0.5, minor=True)
+    axes.grid(which="minor", color=GRID, linewidth=0.8)
+    axes.tick_params(which="both", length=0, labelsize=9 if classes <= MOST_ANNOTATED else 7, colors=INK)
+    axes.spines[:].set_color(GRID)
+    if classes <= MOST_ANNOTATED:
+        _write_counts(axes, matrix, shades)
+    _draw_key(axes.inset_axes((1 + 0.12 / side, 0, 0.3 / side, 1)))
+    axes.set_title(f"Test accuracy {scores.accuracy_text}\n{scores.images:,} images", color=INK, fontsize=11)
+    return _write(figure, path)
+
+
+def mistakes(images, scores, path, limit=12):
+    """Draws the wrong images of which the network was most certain.
+
+    Args:
+        images: uint8 `(N, H, W, 3)`, RGB, 0 to 255: the images that were scored, in the same order.
+        scores: their `Scores`.
+        path: the PNG to write; where there are no mistakes an older file of this name is removed.
+        limit: the most images to show.
+
+    Returns:
+        `path`, or None where there are no mistakes: then there is no file.
+
+    Raises:
+        DataError: `images` is not of that form, or not the set that was scored.
+    """
+    images, path = np.asarray(images), Path(path)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[::3] != (scores.images, 3):
+        raise DataError(
+            f"Images of shape {images.shape}, {images.dtype}; expected ({scores.images}, H, W, 3), uint8: those scored"
+        )
+    shown = scores.mistakes[:limit]
+    if not shown:
+        path.unlink(missing_ok=True)
+        return None
+    texts = [_mistake_text(mistake, scores.classes) for mistake in shown]
+    rows = math.ceil(len(shown) / 6)
+    columns = math.ceil(len(shown) / rows)
+    lines = max(text.count("\n") for text in texts) + 1
+    figure = _figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4)
+    for place, (mistake, text) in enumerate(zip(shown, texts, strict=True), start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        axes.imshow(images[mistake.index], interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(text, fontsize=9, color=INK, parse_math=False)
+    fact = f"{len(scores.mistakes):,} of {scores.images:,} test images wrong"
+    more = f"; the {len(shown)} most confident" if len(shown) < len(scores.mistakes) else ""
+    figure.suptitle(fact + more, color=INK, fontsize=11)
+    return _write(figure, path)
+
+
+def _mistake_text(mistake, classes):
+    """``"true 3, said 5 (97 %)"``, on three lines where the names are long."""
+    true, said = (_short(classes[index]) for index in (mistake.true, mistake.predicted))
+    sure = percent(mistake.probability)
+    one_line = f"true {true}, said {said} ({sure})"
+    return one_line if max(map(len, classes)) <= 2 else f"true {true},\nsaid {said}\n({sure})"
+
+
+def _epochs(log):
+    """The epochs, from 1; raises `DataError` where the log cannot be drawn."""
+    missing = [name for name in ("loss", "accuracy") if name not in log]
+    if missing:
+        raise DataError(f"The log has no column {missing[0]!r}; received {sorted(log)}, expected loss and accuracy")
+    lengths = {name: len(column) for name, column in log.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(f"The columns of the log differ in length: received {lengths}; expected one value an epoch")
+    if not lengths["loss"]:
+        raise DataError("The log has no epochs; expected at least one")
+    return np.asarray(log.get("epoch", range(lengths["loss"])), dtype=float) + 1
+
+
+def _draw_loss(axes, epochs, log):
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    drawn = _draw_pair(axes, epochs, log, "loss")
+    values = np.concatenate([np.asarray(log[name], dtype=float) for name in drawn])
+    values = values[np.isfinite(values)]
+    logarithmic = len(values) and values.min() > 0 and values.max() > LOG_SPAN * values.min()
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    elif len(values):
+        axes.set_ylim(min(0, values.min()), 1.08 * values.max() or 1)
+    _title(
+        axes,
+        "Loss",
+        f"in nats{', logarithmic' if logarithmic else ''}; last epoch: {_last(log, drawn, '{:.3g}'.format)}",
+    )
+
+
+def _draw_accuracy(axes, epochs, log, test_accuracy):
+    from matplotlib.ticker import PercentFormatter
+
+    drawn = _draw_pair(axes, epochs, log, "accuracy")
+    if test_accuracy is not None:
+        label = f"test, after training: {percent(test_accuracy, 1)}"
+        axes.axhline(test_accuracy, color=INK, linestyle=(0, (5, 3)), linewidth=1.3, label=label, zorder=1)
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
+    _title(axes, "Accuracy", f"last epoch: {_last(log, drawn, lambda value: percent(value, 1))}")
+
+
+def _draw_rate(axes, epochs, rate):
+    axes.plot(epochs, rate, color=FAINT, linewidth=1.4, marker=_marker(epochs), markersize=3)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("Learning rate", color=FAINT, fontsize=9)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    axes.yaxis.get_offset_text().set_fontsize(8)
+    axes.locator_params(axis="y", nbins=3)
+
+
+def _draw_pair(axes, epochs, log, column):
+    """Draws the training and, where there is one, the validation column; returns the names of those drawn."""
+    drawn = {}
+    for name, label, colour in ((column, "training", BLUE), (f"val_{column}", "validation", ORANGE)):
+        if np.isfinite(log.get(name, [])).any() or name == column:
+            axes.plot(epochs, log[name], color=colour, label=label, linewidth=1.8, marker=_marker(epochs), markersize=4)
+            drawn[name] = label
+    return drawn
+
+
+def _last(log, drawn, form):
+    """The last value of each column drawn: ``"training 0.12, validation 0.31"``."""
+    last = {label: log[name][-1] for name, label in drawn.items()}
+    return ", ".join(f"{label} {form(value) if math.isfinite(value) else 'unknown'}" for label, value in last.items())
+
+
+def _marker(epochs):
+    return "o" if len(epochs) <= 12 else None
+
+
+def _figure(width, height):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _write(figure, path):
+    path = Path(path)
+    with files.whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.12)
+    return path
+
+
+def _style(axes):
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GRID)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", colors=FAINT, labelsize=9, length=0)
+
+
+def _epoch_axis(axes, epochs):
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    margin = max(0.02 * (epochs[-1] - epochs[0]), 0.3)
+    axes.set_xlim(epochs.min() - margin, epochs.max() + margin)
+    axes.set_xlabel("Epoch", color=FAINT, fontsize=9)
+
+
+def _title(axes, name, fact):
+    axes.set_title(f"{name}\n", loc="left", color=INK, fontsize=11, fontweight="bold")
+    axes.text(0, 1.03, fact, transform=axes.transAxes, color=FAINT, fontsize=9)
+
+
+def _shades(share, right):
+    """Colours, float `(.., 3)` in [0, 1], of shares in [0, 1]: white to blue where `right`, white to orange elsewhere.
+
+    The depth is the square root of the share, for a mistake on one image of twenty to be seen.
+    """
+    from matplotlib.colors import to_rgb
+
+    full = np.where(right[..., None], to_rgb(BLUE), to_rgb(ORANGE))
+    return 1 - np.sqrt(share)[..., None] * (1 - full)
+
+
+def _draw_key(axes):
+    """The key to the colours, beside the matrix: a blue and an orange column, 0 to 100 % upwards."""
+    from matplotlib.ticker import PercentFormatter
+
+    share = np.tile(np.linspace(0, 1, 256)[:, None], (1, 2))
+    shades = _shades(share, np.tile([True, False], (256, 1)))
+    axes.imshow(shades, origin="lower", extent=(0, 2, 0, 1), aspect="auto", interpolation="nearest")
+    axes.set_xticks((0.5, 1.5), ("right", "wrong"), rotation=90)
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_ylabel("Share of the images of the true class", color=FAINT, fontsize=8)
+    axes.tick_params(length=0, labelsize=8, colors=FAINT)
+    axes.spines[:].set_color(GRID)
+
+
+def _write_counts(axes, matrix, shades):
+    size = 10 if len(matrix) <= 10 else 8
+    for row, column in np.ndindex(matrix.shape):
+        if matrix[row, column] or row == column:
+            colour = "white" if shades[row, column].mean() < 0.62 else INK
+            axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center", color=colour, fontsize=size)
+
+
+def _short(name):
+    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"

@@ -1,0 +1,124 @@
+"""Files: what one is by its first bytes, opening HDF5 with a clear error, and writing whole or not at all."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from keras_resnet.errors import KerasResNetError
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+# First bytes -> what the file is. Source: the magic numbers in each format's own specification.
+_SIGNATURES = (
+    (HDF5_SIGNATURE, "an HDF5 file"),
+    (b"version https://git-lfs", "a Git-LFS pointer (the file itself was not downloaded: run `git lfs pull`)"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"\xfd7zXZ\x00", "an xz file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"%PDF", "a PDF document"),
+    (b"\x93NUMPY", "a NumPy array"),
+)
+
+
+def describe(path):
+    """What the file is, judged by its first bytes and never by its name: ``"an HTML page"``, ``"a zip archive"`` ..."""
+    with open(path, "rb") as stream:
+        head = stream.read(1024)
+    if not head:
+        return "an empty file"
+    for signature, description in _SIGNATURES:
+        if head.startswith(signature):
+            return description
+    text = head.lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head")) or b"<html" in text:
+        return "an HTML page (a login or error page saved under this name?)"
+    return "not a format known here"
+
+
+@contextlib.contextmanager
+def open_hdf5(path, error=KerasResNetError):
+    """Opens an HDF5 file for reading; ``error`` is raised, in one line, where that is impossible.
+
+    Args:
+        path: the file.
+        error: the exception class to raise: `DataError`, `WeightsError`.
+    """
+    import h5py
+
+    path = Path(path)
+    try:
+        fault = _hdf5_fault(path)
+        file = None if fault else h5py.File(path, "r")
+    except OSError as problem:
+        raise error(f"{path} cannot be opened as HDF5: {' '.join(str(problem).split())}") from None
+    if fault:
+        raise error(fault)
+    with file:
+        yield file
+
+
+def _hdf5_fault(path):
+    """What keeps the file from being a whole HDF5 file, as a sentence; None where nothing does."""
+    if not path.exists():
+        return f"No such file: {path}"
+    if path.is_dir():
+        return f"{path} is a folder; expected an HDF5 file"
+    kind, actual = describe(path), path.stat().st_size
+    if kind != "an HDF5 file":
+        return f"{path} is {kind}, of {actual:,} bytes; expected an HDF5 file"
+    expected = hdf5_length(path)
+    if expected is not None and actual < expected:
+        return f"{path} is truncated: expected {expected:,} bytes, received {actual:,}; fetch it again"
+    return None
+
+
+def hdf5_length(path):
+    """The length in bytes that an HDF5 file declares in its superblock, or None where that cannot be read.
+
+    Layout: HDF5 File Format Specification 3.0, section II.A: the end-of-file address is the third address of a version
+    0 or 1 superblock, and the third of a version 2 or 3 superblock.
+    """
+    with open(path, "rb") as stream:
+        head = stream.read(96)
+    if len(head) < 48:
+        return None
+    version = head[8]
+    if version in (0, 1):
+        size, start = head[13], 24 + 4 * (version == 1) + 2 * head[13]
+    elif version in (2, 3):
+        size, start = head[9], 12 + 2 * head[9]
+    else:
+        return None
+    return int.from_bytes(head[start : start + size], "little") if size in (4, 8) else None
+
+
+@contextlib.contextmanager
+def whole(path, suffix=""):
+    """Yields a temporary path beside ``path``, renamed to ``path`` at the end: a file appears whole or not at all.
+
+    Missing folders are made. On an exception, Ctrl-C included, the temporary file goes and an older ``path`` stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix or path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

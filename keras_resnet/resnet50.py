@@ -1,0 +1,141 @@
+"""ResNet50, to be read from top to bottom: a stem, sixteen blocks, a head.
+
+This is the network of Chollet's 2017 `resnet50.py` (fchollet/deep-learning-models, release v0.2), layer for layer: the same
+names, the same order of layers and weights, the same numbers. `docs` of what differs elsewhere: other libraries' "ResNet-50"
+move a stride, pad the pool or drop a bias, and are other networks.
+
+Reference: He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385.
+"""
+
+import keras
+from keras import backend, layers
+
+from keras_resnet.blocks import conv_block, identity_block
+from keras_resnet.errors import ModelError
+
+MINIMUM_SIZE = 32  # five halvings of 32 pixels leave one
+
+
+def ResNet50(
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    name="resnet50",
+):
+    """Builds a ResNet-50.
+
+    The network does not scale pixels: it computes with what it is given. Weights trained on ImageNet expect what
+    `keras.applications.resnet50.preprocess_input` makes (BGR, the means subtracted).
+
+    Args:
+        include_top: whether to end in the classifier: average over the whole last feature map, then a dense layer.
+        weights: None for random weights, or the path of a weight file that this package saved.
+        input_tensor: a Keras tensor to build upon instead of a new input, e.g. the output of a `Rescaling` layer.
+        input_shape: `(height, width, channels)` without the batch axis, each side at least 32 or None for an open size.
+            None means `(224, 224, 3)` with the top and `(None, None, 3)` without.
+        pooling: without the top: None for the last feature map `(N, ceil(H / 32) or one less, .., 2048)`, ``"avg"`` or
+            ``"max"`` for its global average or maximum `(N, 2048)`.
+        classes: number of classes of the top.
+        classifier_activation: activation of the top; None for logits.
+        name: name of the model.
+
+    Returns:
+        A `keras.Model`; with 1000 classes it has 25,636,712 parameters.
+
+    Raises:
+        ModelError: an argument cannot be met; the message names it and what would be accepted.
+        WeightsError: the weight file is not there, is damaged, or does not fit.
+
+    Example:
+        >>> model = ResNet50(input_shape=(64, 64, 3), classes=6)
+        >>> model.output_shape, model.count_params()
+        ((None, 6), 23600006)
+    """
+    if pooling not in (None, "avg", "max"):
+        raise ModelError(f"pooling: expected None, 'avg' or 'max', received {pooling!r}")
+    if include_top and (not isinstance(classes, int) or classes < 1):
+        raise ModelError(f"classes: expected an int of at least 1, received {classes!r}")
+    images = _image_input(input_tensor, input_shape, include_top)
+    axis = 1 if backend.image_data_format() == "channels_first" else 3
+
+    x = layers.ZeroPadding2D((3, 3))(images)
+    x = layers.Conv2D(64, (7, 7), strides=(2, 2), name="conv1")(x)
+    x = layers.BatchNormalization(axis=axis, name="bn_conv1")(x)
+    x = layers.Activation("relu")(x)
+    x = layers.MaxPooling2D((3, 3), strides=(2, 2))(x)
+
+    x = conv_block(x, 3, [64, 64, 256], stage=2, block="a", strides=(1, 1))
+    x = identity_block(x, 3, [64, 64, 256], stage=2, block="b")
+    x = identity_block(x, 3, [64, 64, 256], stage=2, block="c")
+
+    x = conv_block(x, 3, [128, 128, 512], stage=3, block="a")
+    x = identity_block(x, 3, [128, 128, 512], stage=3, block="b")
+    x = identity_block(x, 3, [128, 128, 512], stage=3, block="c")
+    x = identity_block(x, 3, [128, 128, 512], stage=3, block="d")
+
+    x = conv_block(x, 3, [256, 256, 1024], stage=4, block="a")
+    x = identity_block(x, 3, [256, 256, 1024], stage=4, block="b")
+    x = identity_block(x, 3, [256, 256, 1024], stage=4, block="c")
+    x = identity_block(x, 3, [256, 256, 1024], stage=4, block="d")
+    x = identity_block(x, 3, [256, 256, 1024], stage=4, block="e")
+    x = identity_block(x, 3, [256, 256, 1024], stage=4, block="f")
+
+    x = conv_block(x, 3, [512, 512, 2048], stage=5, block="a")
+    x = identity_block(x, 3, [512, 512, 2048], stage=5, block="b")
+    x = identity_block(x, 3, [512, 512, 2048], stage=5, block="c")
+
+    if include_top:
+        x = _average_whole_map(x, axis)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc1000")(x)  # named so for any `classes`
+    elif pooling == "avg":
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    elif pooling == "max":
+        x = layers.GlobalMaxPooling2D(name="max_pool")(x)
+
+    inputs = images if input_tensor is None else keras.utils.get_source_inputs(input_tensor)
+    model = keras.Model(inputs, x, name=name)
+    if weights is not None:
+        from keras_resnet.weights import load
+
+        load(model, weights)
+    return model
+
+
+def _image_input(input_tensor, input_shape, include_top):
+    """The tensor that the stem takes, its shape checked."""
+    if input_tensor is not None:
+        if not keras.backend.is_keras_tensor(input_tensor):
+            raise ModelError(f"input_tensor: expected a Keras tensor, received {type(input_tensor).__name__}")
+        _check_shape(tuple(input_tensor.shape[1:]))
+        return input_tensor
+    if input_shape is None:
+        size = 224 if include_top else None
+        input_shape = (3, size, size) if backend.image_data_format() == "channels_first" else (size, size, 3)
+    return layers.Input(_check_shape(tuple(input_shape)))
+
+
+def _check_shape(shape):
+    first = backend.image_data_format() == "channels_first"
+    order = "(channels, height, width)" if first else "(height, width, channels)"
+    if len(shape) != 3:
+        raise ModelError(f"input_shape: expected {order}, received {shape}")
+    channels, sides = (shape[0], shape[1:]) if first else (shape[2], shape[:2])
+    if channels is None or any(side is not None and side < MINIMUM_SIZE for side in sides):
+        raise ModelError(
+            f"input_shape: expected {order} with a known number of channels and sides of at least {MINIMUM_SIZE} "
+            f"(or None for an open size), received {shape}"
+        )
+    return shape
+
+
+def _average_whole_map(x, axis):
+    """The mean of each channel over the whole map, `(N, 2048)`: the published two layers, or one where the size is open."""
+    height, width = x.shape[2:4] if axis == 1 else x.shape[1:3]
+    if height is None or width is None:
+        return layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    x = layers.AveragePooling2D((height, width), name="avg_pool")(x)
+    return layers.Flatten()(x)

@@ -1,0 +1,14 @@
+"""Training: recipes, and a run from an image set to a run folder."""
+
+import importlib
+
+# Public name -> the module that defines it; loaded when first asked for, so that reading recipes loads no framework.
+_HOME = {"Outcome": "trainer", "RECIPES": "recipes", "Recipe": "recipe", "run": "trainer", "training_model": "trainer"}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

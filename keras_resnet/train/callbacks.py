@@ -1,0 +1,105 @@
+"""What happens beside the training steps: timing, the log, the checkpoint."""
+
+import csv
+import time
+
+import keras
+import numpy as np
+
+from keras_resnet.errors import RunError
+from keras_resnet.files import whole
+
+
+class Speed(keras.callbacks.Callback):
+    """Adds `images_per_second` and `learning_rate` to the logs of each epoch.
+
+    The speed is that of the median step, so that compilation and a moment's load on the machine do not count.
+
+    Attributes:
+        steps: seconds of every training step so far, without each epoch's first.
+    """
+
+    def __init__(self, batch_size):
+        super().__init__()
+        self.batch_size, self.steps = batch_size, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch_start, self._last = len(self.steps), None
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        if self._last is not None:
+            self.steps.append(now - self._last)
+        self._last = now
+
+    def on_epoch_end(self, epoch, logs=None):
+        steps = self.steps[self._epoch_start :]
+        logs["images_per_second"] = self.batch_size / float(np.median(steps)) if steps else float("nan")
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+    def images_per_second(self):
+        """Over all epochs; None before two steps of an epoch are done."""
+        return self.batch_size / float(np.median(self.steps)) if self.steps else None
+
+
+class Log(keras.callbacks.Callback):
+    """A line an epoch in a CSV file, in the columns of Keras's `CSVLogger`; the epoch counts from 0.
+
+    Lines of epochs that are run again after a resumption are replaced.
+    """
+
+    def __init__(self, path, epoch):
+        super().__init__()
+        self.path = path
+        self.rows = [row for row in _rows(path) if int(row["epoch"]) < epoch]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch, **{name: repr(float(value)) for name, value in logs.items()}})
+        with whole(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(self.rows[0]), restval="", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def _rows(path):
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves weights and optimiser after each epoch as `checkpoint/epoch-NNNN.weights.h5`, whole; keeps the last two."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch, logs=None):
+        with whole(self.folder / f"epoch-{epoch + 1:04d}.weights.h5", suffix=".weights.h5") as temporary:
+            self.model.save_weights(temporary, overwrite=True)
+        for old in checkpoints(self.folder)[:-2]:
+            old.unlink()
+
+
+def checkpoints(folder):
+    """The checkpoint files in a folder, oldest first."""
+    return sorted(folder.glob("epoch-[0-9]*.weights.h5"))
+
+
+def restore(model, folder):
+    """Loads the last checkpoint, if there is one, into a compiled model. Returns the number of epochs it has behind it.
+
+    Raises:
+        RunError: the checkpoint does not fit the model or is damaged.
+    """
+    files = checkpoints(folder)
+    if not files:
+        return 0
+    model.optimizer.build(model.trainable_variables)
+    try:
+        model.load_weights(files[-1])
+    except (OSError, ValueError, KeyError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise RunError(f"The checkpoint {files[-1]} cannot be loaded: {reason}") from None
+    return int(files[-1].name[len("epoch-") :].partition(".")[0])

@@ -1,0 +1,40 @@
+"""What loading did, or why it did nothing."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """The outcome of comparing a weight file with a model, by layer and weight name (`"conv1/kernel"`).
+
+    Attributes:
+        matched: names that both have, with equal shapes.
+        missing: names that the model has and the file has not.
+        unexpected: names that the file has and the model has not.
+        reshaped: names that both have with different shapes, with those: `(name, shape in the file, shape in the model)`.
+    """
+
+    matched: tuple
+    missing: tuple
+    unexpected: tuple
+    reshaped: tuple
+
+    @property
+    def complete(self):
+        """Whether every weight of the file and every weight of the model found the other."""
+        return bool(self.matched) and not (self.missing or self.unexpected or self.reshaped)
+
+    def __str__(self):
+        """One line: the counts, and the first of each kind of difference."""
+        parts = [f"{len(self.matched)} weights fit"]
+        for what, names in (("only in the model", self.missing), ("only in the file", self.unexpected)):
+            if names:
+                parts.append(f"{len(names)} {what}: {_some(names)}")
+        if self.reshaped:
+            shapes = [f"{name} {file} in the file, {model} in the model" for name, file, model in self.reshaped]
+            parts.append(f"{len(shapes)} of another shape: {_some(shapes)}")
+        return "; ".join(parts)
+
+
+def _some(names, limit=3):
+    return ", ".join(names[:limit]) + (", .." if len(names) > limit else "")
