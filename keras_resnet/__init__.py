@@ -34,4 +34,5 @@ def __dir__():
 
 
 cpu.turn_on_onednn()
+cpu.keep_memory()
 cpu.warn_of_namesake()

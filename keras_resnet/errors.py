@@ -25,6 +25,10 @@ class RunError(KerasResNetError):
     """A run folder is missing, incomplete, or does not fit what is asked of it."""
 
 
+class BenchError(KerasResNetError):
+    """A benchmark cannot be run as asked, or one of its processes failed."""
+
+
 def one_of(what, received, choices):
     """The text for a value that is not in a known list, e.g. ``one_of("recipe", "sings", ["signs"])``."""
     accepted = ", ".join(repr(choice) if isinstance(choice, str) else str(choice) for choice in choices)

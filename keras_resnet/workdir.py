@@ -1,11 +1,11 @@
 """The run folder: what stands where in it, and reading and writing its record, `run.json`.
 
-    run.json        recipe, data fingerprint, versions, seed, class names, preprocessing, results
-    model.keras     the trained network with its scaling in front: takes raw pixels
-    weights.h5      its weights in the layout that Keras 1 and 2 read; loads into the bare network
-    log.csv         a line an epoch
-    curves.png  confusion.png  mistakes.png  report.html
-    checkpoint/     what resuming needs
+run.json        recipe, data fingerprint, versions, seed, class names, preprocessing, results
+model.keras     the trained network with its scaling in front: takes raw pixels
+weights.h5      its weights in the layout that Keras 1 and 2 read; loads into the bare network
+log.csv         a line an epoch
+curves.png  confusion.png  mistakes.png  report.html
+checkpoint/     what resuming needs
 """
 
 import json

@@ -14,11 +14,15 @@ def add_arguments(parser):
 
 def run(arguments):
     """Evaluates and prints the scores."""
+    from keras_resnet.workdir import Workdir
+
+    Workdir(arguments.run).read()  # a wrong name is told at once, not after the framework has loaded
     load_keras()
     from keras_resnet import evaluate
 
     scores = evaluate.report(arguments.run, arguments.data, out=arguments.out)
-    lines = [f"Test accuracy {scores.accuracy_text}, loss {scores.loss:.3f}, on {scores.images} images", "", "class  images  precision  recall"]
+    lines = [f"Test accuracy {scores.accuracy_text}, loss {scores.loss:.3f}, on {scores.images} images", ""]
+    lines.append("class  images  precision  recall")
     for row in scores.per_class:
         precision, recall = ("-" if value is None else f"{value:.1%}" for value in (row.precision, row.recall))
         lines.append(f"{row.name:<6} {row.images:>6}  {precision:>9}  {recall:>6}")

@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "measure a trained run on the test images of a set",
     "predict": "say what a trained run sees in photographs",
     "data": "make, pack, check and show image sets in the SIGNS layout",
+    "bench": "measure this package against other libraries on this machine",
 }
 
 EXAMPLE = """\
@@ -37,9 +38,7 @@ def build_parser(command=None):
     parser.add_argument("--version", action="version", version=f"keras-resnet {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        sub = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        sub = commands.add_parser(name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == command:
             importlib.import_module(f"keras_resnet.cli.{name}").add_arguments(sub)
     return parser

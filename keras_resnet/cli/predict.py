@@ -13,6 +13,9 @@ def add_arguments(parser):
 
 def run(arguments):
     """Predicts and prints the most probable class of each photo."""
+    from keras_resnet.workdir import Workdir
+
+    Workdir(arguments.run).read()  # a wrong name is told at once, not after the framework has loaded
     load_keras()
     import numpy as np
 

@@ -29,6 +29,9 @@ def add_arguments(parser):
 
 def run(arguments):
     """Trains and prints the outcome."""
+    from keras_resnet.data import load_signs
+
+    load_signs(arguments.data)  # a bad set is told at once, not after the framework has loaded
     load_keras()
     from keras_resnet import train
 

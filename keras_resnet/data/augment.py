@@ -69,9 +69,7 @@ def _move(image, augmentation, generator):
         cos, -sin, pad + centre_x - cos * (centre_x + shift_x) + sin * (centre_y + shift_y),
         sin, cos, pad + centre_y - sin * (centre_x + shift_x) - cos * (centre_y + shift_y),
     )  # fmt: skip
-    return np.asarray(
-        padded.transform((width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
-    )
+    return np.asarray(padded.transform((width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR))
 
 
 def _relight(images, augmentation, generator):

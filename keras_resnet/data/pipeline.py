@@ -7,7 +7,7 @@ from keras_resnet.data.augment import augment
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of one split, made in a thread beside the step.
+    """Batches of one split, made in threads beside the step.
 
     Batch ``i`` of epoch ``e`` depends on `(seed, e, i)` alone: not on what came before it, nor on timing.
 
@@ -23,7 +23,9 @@ class Batches(keras.utils.PyDataset):
     """
 
     def __init__(self, split, classes, *, batch_size=32, augmentation=None, seed=0, epoch=0):
-        super().__init__(workers=1, max_queue_size=8)
+        # With two or more threads Keras feeds TensorFlow without tf.data's autotuning, whose own thread sleeps for up to
+        # twice the time that has passed and holds up the end of every epoch.
+        super().__init__(workers=2, max_queue_size=8)
         self.split, self.classes, self.batch_size = split, classes, min(batch_size, len(split))
         self.augmentation, self.seed, self.epoch = augmentation, seed, epoch
         self._order = self._shuffled()
@@ -51,5 +53,3 @@ class Batches(keras.utils.PyDataset):
             return np.arange(len(self.split))
         # One more number than a batch's seed has: the order is independent of every batch's augmentation.
         return np.random.default_rng((self.seed, self.epoch, 0, 1)).permutation(len(self.split))
-
-

@@ -186,9 +186,7 @@ def _settings(settings):
     groups = {"Settings": single, **{key: value for key, value in settings.items() if isinstance(value, dict)}}
     tables = []
     for name, group in groups.items():
-        rows = "".join(
-            f"<tr><th>{escape(key)}</th><td>{escape(_text(value))}</td></tr>\n" for key, value in _flat(group)
-        )
+        rows = "".join(f"<tr><th>{escape(key)}</th><td>{escape(_text(value))}</td></tr>\n" for key, value in _flat(group))
         if rows:
             heading = str(name)[:1].upper() + str(name)[1:]
             table = f'<table class="settings"><tbody>\n{rows}</tbody></table>'

@@ -34,8 +34,7 @@ class Predictor:
         images = np.asarray(images)
         if images.shape[1:] != self.image_shape or images.dtype != np.uint8:
             raise DataError(
-                f"images: expected uint8 (N, {', '.join(map(str, self.image_shape))}), "
-                f"received {images.dtype} {images.shape}"
+                f"images: expected uint8 (N, {', '.join(map(str, self.image_shape))}), received {images.dtype} {images.shape}"
             )
         return np.asarray(self._model.predict(images, batch_size=64, verbose=0))
 

@@ -57,6 +57,9 @@ def photo_statistics(images):
 def claim(workdir, record, resume):
     """Makes a folder this run's own: writes the record, or compares it with the one that is there.
 
+    Returns:
+        ``"running"`` or ``"complete"``.
+
     Raises:
         RunError: the folder holds something else, a run and ``resume`` is off, or a run of other settings or data.
     """
@@ -64,7 +67,7 @@ def claim(workdir, record, resume):
         if workdir.path.exists() and (not workdir.path.is_dir() or any(workdir.path.iterdir())):
             raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
         workdir.write(record)
-        return
+        return record["status"]
     if not resume:
         raise RunError(f"{workdir.path} holds a run already; go on with it by --resume, or name another folder with --out")
     old = workdir.read()
@@ -73,6 +76,7 @@ def claim(workdir, record, resume):
             raise RunError(f"{workdir.path} was begun with {key} {_short(old[key])}, and now it is {_short(record[key])}")
     if old["data"]["fingerprint"] != record["data"]["fingerprint"]:
         raise RunError(f"The images in {record['data']['path']} have changed since the run in {workdir.path} was begun")
+    return old["status"]
 
 
 def _short(value):

@@ -80,10 +80,10 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, seed=0, val
     keras.utils.set_random_seed(seed)
     network = training_model(model, signs.image_shape, len(signs.class_names), recipe, images=len(train))
     workdir = Workdir(out)
-    record = new_record(
-        signs, model=model, recipe=recipe, seed=seed, validation_fraction=validation_fraction, out=out
-    )
-    claim(workdir, record, resume)
+    record = new_record(signs, model=model, recipe=recipe, seed=seed, validation_fraction=validation_fraction, out=out)
+    if claim(workdir, record, resume) == "complete":
+        say(f"{workdir.path} is complete: nothing is left to do")
+        return _outcome(workdir)
     done = callbacks.restore(network, workdir / "checkpoint")
     say(
         f"{model}: {network.count_params():,} parameters; {len(train):,} images to train on, {len(validation or ()):,} to "
@@ -140,9 +140,7 @@ def _cut(split, fraction, seed):
 def _fit(network, train, validation, recipe, seed, workdir, done, say, verbose):
     """Trains; on Ctrl-C saves the network as it stands, says how to go on, and passes the interruption on."""
     classes = network.output_shape[-1]
-    batches = Batches(
-        train, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=seed, epoch=done
-    )
+    batches = Batches(train, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=seed, epoch=done)
     speed = callbacks.Speed(batches.batch_size)
     start = time.perf_counter()
     try:
@@ -183,11 +181,19 @@ def _finish(workdir, signs, timing, say):
     log = figures.read_log(workdir / "log.csv")
     evaluation.write(workdir, record, signs.test.images, scores, log)
     workdir.write(record)
+    return _outcome(workdir)
+
+
+def _outcome(workdir):
+    result = workdir.read()["result"]
+    test = result["test"]
     return Outcome(
         run=str(workdir.path),
-        accuracy=scores.accuracy,
-        accuracy_interval=scores.accuracy_interval,
-        loss=scores.loss,
-        images=scores.images,
-        **timing,
+        accuracy=test["accuracy"],
+        accuracy_interval=tuple(test["accuracy_interval"]),
+        loss=test["loss"],
+        images=test["images"],
+        epochs=result["epochs"],
+        seconds=result["seconds"],
+        images_per_second=result["images_per_second"],
     )

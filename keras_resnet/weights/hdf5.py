@@ -1,8 +1,8 @@
 """The HDF5 layout of Keras 1 and 2: a group a layer, `layer_names` at the root, `weight_names` at each group.
 
-    /                     attributes layer_names, backend, keras_version
-    /conv1                attribute weight_names = [b"conv1/kernel:0", b"conv1/bias:0"]
-    /conv1/conv1/kernel:0 dataset float32 (7, 7, 3, 64)
+/                     attributes layer_names, backend, keras_version
+/conv1                attribute weight_names = [b"conv1/kernel:0", b"conv1/bias:0"]
+/conv1/conv1/kernel:0 dataset float32 (7, 7, 3, 64)
 """
 
 import h5py

@@ -1,0 +1,32 @@
+# Two targets: `make train` (the demonstration) and `make test`. Both need only Python 3.11 or newer and make.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: train test test-full lint clean
+
+train: .venv/installed data/signs
+	$(BIN)/keras-resnet train --data data/signs --recipe signs-quick --out runs/demo --resume
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -m "not full"
+
+test-full: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+
+clean:
+	rm -rf .venv runs data/signs
+
+data/signs: | .venv/installed
+	$(BIN)/keras-resnet data synthetic $@
+
+.venv/installed: setup.cfg setup.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,217 @@
+"""One contestant of the training benchmark, in a process of its own: ``python -m keras_resnet.bench.contestant NAME SETTINGS``.
+
+It builds its network, trains for some rounds that nobody counts, and then obeys lines on standard input: ``go`` trains one
+round, ``quit`` ends it. It answers each in one line of JSON on standard output, and says ``{"ready": true}`` first. Whatever
+the libraries print goes to standard error. `keras_resnet.bench.train` is the other side.
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+import statistics
+import sys
+import time
+
+from keras_resnet import cpu
+
+WARM_UP_ROUNDS = 2
+
+# Stock Keras: contestant -> what TF_ENABLE_ONEDNN_OPTS is set to; None: it is not set.
+STOCK = {"keras": None, "keras_onednn": "1", "keras_onednn_off": "0"}
+
+
+def main(argv=None):
+    """Runs the contestant named in the arguments until it is told to quit."""
+    name, settings = sys.argv[1:] if argv is None else argv
+    settings = json.loads(settings)
+    replies = _take_standard_output()
+    if name in STOCK:
+        _stock_environment(STOCK[name])
+    build = _stock if name in STOCK else {"keras_resnet": _keras_resnet, "torchvision": _torchvision}[name]
+    train_round, facts = build(settings, *_images(settings))
+    for _ in range(WARM_UP_ROUNDS):
+        train_round()
+    serve(
+        sys.stdin, replies, train_round,
+        lambda: {**facts, "onednn": _onednn(), "versions": _versions(), "peak_mb": peak_mb()},
+    )  # fmt: skip
+
+
+def serve(commands, replies, train_round, facts):
+    """The child's side of the protocol.
+
+    Args:
+        commands: lines of text: ``go`` or ``quit``. Their end is taken as ``quit`` without an answer.
+        replies: text stream for the answers.
+        train_round: trains one round and returns the seconds of its steps, a sequence.
+        facts: called at ``quit``; returns a dict, the answer.
+
+    The answer to ``go`` is ``seconds`` (of the whole round) and ``step`` (the median of its steps, in seconds). The one to
+    ``quit`` has also ``idle_cpu_seconds``: processor time used between the rounds, while others are measured.
+    """
+
+    def reply(value):
+        print(json.dumps(value), file=replies, flush=True)
+
+    reply({"ready": True})
+    idle, paused = 0.0, time.process_time()
+    for command in commands:
+        idle += time.process_time() - paused
+        if command.strip() == "quit":
+            reply({**facts(), "idle_cpu_seconds": idle})
+            return
+        start = time.perf_counter()
+        steps = train_round()
+        reply({"seconds": time.perf_counter() - start, "step": float(statistics.median(steps))})
+        paused = time.process_time()
+
+
+def peak_mb():
+    """The most memory this process ever held, in MB of a million bytes.
+
+    Linux's `ru_maxrss` begins with what the parent held when it started this process, so the mark of the process's own
+    memory comes first.
+    """
+    try:
+        with open("/proc/self/status") as stream:
+            mark = next((line for line in stream if line.startswith("VmHWM:")), None)
+    except OSError:
+        mark = None
+    if mark:
+        return int(mark.split()[1]) * 1024 / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6  # bytes on macOS, else KiB: getrusage(2)
+
+
+def _take_standard_output():
+    """A stream to standard output for the answers alone: all else that is written there goes to standard error."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return replies
+
+
+def _stock_environment(onednn):
+    """Undoes what importing this package did, before TensorFlow reads it."""
+    os.environ.pop(cpu.ONEDNN, None)
+    if onednn is not None:
+        os.environ[cpu.ONEDNN] = onednn
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def _images(settings):
+    """Noise: uint8 `(steps * batch, size, size, 3)`, 0 to 255, and int64 labels; the same for every contestant."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    count = settings["steps"] * settings["batch_size"]
+    images = generator.integers(0, 256, (count, settings["size"], settings["size"], 3), dtype=np.uint8)
+    return images, generator.integers(0, settings["classes"], count)
+
+
+def _keras_resnet(settings, images, labels):
+    """The training step of `keras_resnet.train.run`: the same network, batches and call, without log and checkpoint."""
+    import keras
+
+    from keras_resnet.data import Split
+    from keras_resnet.data.pipeline import Batches
+    from keras_resnet.train import RECIPES, training_model
+    from keras_resnet.train.callbacks import Speed
+
+    keras.utils.set_random_seed(0)
+    classes = settings["classes"]
+    recipe = dataclasses.replace(RECIPES["signs"], batch_size=settings["batch_size"])
+    network = training_model(settings["model"], images.shape[1:], classes, recipe, images=len(images))
+    split = Split(images, labels)
+    batches = Batches(split, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=0)
+    epochs = itertools.count()
+
+    def train_round():
+        epoch, speed = next(epochs), Speed(recipe.batch_size)
+        network.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2, shuffle=False, callbacks=[speed])
+        return speed.steps
+
+    return train_round, {"network": f"keras_resnet {settings['model']}", "parameters": network.count_params()}
+
+
+def _stock(settings, images, labels):
+    """`keras.applications.ResNet50` as its documentation trains it, on the arrays as they are."""
+    import keras
+
+    from keras_resnet.train.callbacks import Speed
+
+    keras.utils.set_random_seed(0)
+    network = keras.applications.ResNet50(weights=None, input_shape=images.shape[1:], classes=settings["classes"])
+    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+
+    def train_round():
+        speed = Speed(settings["batch_size"])
+        network.fit(images, labels, batch_size=settings["batch_size"], verbose=2, callbacks=[speed])
+        return speed.steps
+
+    return train_round, {"network": "keras.applications.ResNet50", "parameters": network.count_params()}
+
+
+def _torchvision(settings, images, labels):
+    """torchvision's `resnet50`, eager, channels last; the first step of a round is left out, as `Speed` does."""
+    import numpy as np
+    import torch
+
+    torch.manual_seed(0)
+    network, source = _torch_network(settings["classes"])
+    network = network.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam(network.parameters())
+    cross_entropy = torch.nn.CrossEntropyLoss()
+    order = np.random.default_rng(0)
+
+    def step(chosen):
+        # Images in memory are channels last already; permuting gives PyTorch's order of axes without a copy.
+        pixels = torch.from_numpy(images[chosen]).permute(0, 3, 1, 2).float().div_(255)
+        loss = cross_entropy(network(pixels), torch.from_numpy(labels[chosen]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    def train_round():
+        ends = []
+        for chosen in order.permutation(len(images)).reshape(settings["steps"], settings["batch_size"]):
+            step(chosen)
+            ends.append(time.perf_counter())
+        return np.diff(ends)
+
+    return train_round, {"network": source, "parameters": sum(p.numel() for p in network.parameters())}
+
+
+def _torch_network(classes):
+    try:
+        from torchvision.models import resnet50
+    except ImportError:
+        from keras_resnet.bench.torch_resnet50 import ResNet50
+
+        return ResNet50(classes), "ResNet-50 from torch.nn primitives"
+    return resnet50(weights=None, num_classes=classes), "torchvision.models.resnet50"
+
+
+def _onednn():
+    """Whether TensorFlow's oneDNN kernels are on in this process; None where that cannot be asked."""
+    if "tensorflow" not in sys.modules:
+        return None
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+    except ImportError:
+        return None
+    return bool(_pywrap_util_port.IsMklEnabled())
+
+
+def _versions():
+    names = ["numpy", "torch", "torchvision"]
+    if "keras" in sys.modules:
+        names += ["keras", sys.modules["keras"].backend.backend()]  # a backend's name is its module's
+    return {name: sys.modules[name].__version__ for name in names if name in sys.modules}
+
+
+if __name__ == "__main__":
+    main()

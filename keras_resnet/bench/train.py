@@ -1,0 +1,260 @@
+"""How many images a second a ResNet-50 trains on, here and in other libraries, measured side by side.
+
+Every contestant is a process of its own (`keras_resnet.bench.contestant`), built and warmed up before the first round; in
+each round one after the other trains the same number of steps while the rest wait, so that a slow minute of the machine
+falls on all of them. Compilation is no part of any round. Graphics cards are hidden: this compares processors' kernels.
+
+Measure on a machine that does nothing else: PyTorch's OpenMP threads wait for each other by spinning, so another busy program
+slows it tens of times, not by its share. `idle_cpu_seconds` shows that waiting contestants are no such program.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+from keras_resnet import cpu
+from keras_resnet.errors import BenchError, one_of
+from keras_resnet.version import __version__
+
+OURS = "keras_resnet"
+
+CONTESTANTS = {
+    OURS: "the step that `keras-resnet train` runs, recipe signs",
+    "keras": "stock keras.applications.ResNet50 with fit, the oneDNN variable not set",
+    "keras_onednn": "the same with TF_ENABLE_ONEDNN_OPTS=1",
+    "keras_onednn_off": "the same with TF_ENABLE_ONEDNN_OPTS=0: stock on processors where TensorFlow leaves oneDNN off",
+    "torchvision": "torchvision's resnet50 in PyTorch, eager, channels last",
+}
+
+_LEAST = {"size": 32, "classes": 2, "batch_size": 2, "rounds": 1, "steps": 2, "threads": 1}
+
+
+def cores():
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured.
+
+    Attributes:
+        model: a name of the catalogue, for `keras_resnet`; the others are always ResNet-50.
+        size: height and width of the images, in pixels.
+        classes: number of classes.
+        batch_size: images a step.
+        rounds: how often each contestant is measured.
+        steps: training steps in a round; its images are `steps * batch_size`, one epoch.
+        threads: of every contestant, by default one for each core.
+
+    Raises:
+        BenchError: a number is too small.
+    """
+
+    model: str = "resnet50"
+    size: int = 64
+    classes: int = 6
+    batch_size: int = 32
+    rounds: int = 5
+    steps: int = 20
+    threads: int = dataclasses.field(default_factory=cores)
+
+    def __post_init__(self):
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise BenchError(f"{name}: expected at least {least}, received {getattr(self, name)}")
+
+
+def measure_training(settings=None, *, only=None, say=print):
+    """Measures every contestant and compares them.
+
+    Args:
+        settings: a `Settings`.
+        only: names of contestants; None for all that make sense on this machine.
+        say: called with lines of progress.
+
+    Returns:
+        A dict of plain values: what `summarize` returns; `peak_mb` (resident memory of each process at its peak, MB of a
+        million bytes); `parameters`, `networks`, `onednn` (whether TensorFlow had it on) and `idle_cpu_seconds` (used while
+        others were measured) by contestant; `versions`, `processor`, `cores`, `settings`; `rounds`, the raw seconds.
+
+    Raises:
+        BenchError: an unknown contestant, or one that failed.
+    """
+    settings = settings or Settings()
+    names = choose(only, say)
+    if settings.model != "resnet50" and names != [OURS]:
+        say(f"{OURS} is {settings.model} and the others are ResNet-50: the ratios compare different networks")
+    rounds = {name: [] for name in names}
+    with contextlib.ExitStack() as stack:
+        children = {}
+        for name in names:
+            say(f"{name}: building and warming up ({CONTESTANTS[name]})")
+            child = Child(name, command(name, settings), _environment(name, settings.threads))
+            children[name] = stack.enter_context(contextlib.closing(child))
+            child.receive()
+        for number in range(1, settings.rounds + 1):
+            for name, child in children.items():
+                rounds[name].append(child.ask("go"))
+            images = settings.steps * settings.batch_size
+            speeds = ", ".join(f"{name} {images / rounds[name][-1]['seconds']:.1f}" for name in names)
+            say(f"round {number} of {settings.rounds}, images per second: {speeds}")
+        facts = {name: child.ask("quit") for name, child in children.items()}
+    return {
+        **summarize(rounds, batch_size=settings.batch_size, steps=settings.steps),
+        **_gather(facts),
+        "processor": processor_name(),
+        "cores": cores(),
+        "settings": dataclasses.asdict(settings),
+        "rounds": rounds,
+    }
+
+
+def choose(only, say):
+    """The contestants to measure, in the order of the table.
+
+    Left to itself it leaves out `keras_onednn_off` where `keras` is just that; PyTorch's is left out where it is missing.
+    """
+    wanted = set(CONTESTANTS if only is None else only)
+    for name in sorted(wanted - set(CONTESTANTS)):
+        raise BenchError(one_of("contestant", name, CONTESTANTS))
+    if only is None and not cpu.onednn_by_default():
+        wanted.discard("keras_onednn_off")
+    if "torchvision" in wanted and importlib.util.find_spec("torch") is None:
+        say("torchvision is left out: PyTorch is not installed")
+        wanted.discard("torchvision")
+    if not wanted:
+        raise BenchError(f"No contestant is left to measure; known are {', '.join(CONTESTANTS)}")
+    return [name for name in CONTESTANTS if name in wanted]
+
+
+def summarize(rounds, *, batch_size, steps):
+    """Speeds and ratios from the seconds of every round.
+
+    Args:
+        rounds: `{name: [{"seconds": whole call, "step": median step}, ...]}`, as many for each name, measured in turn.
+        batch_size: images a step.
+        steps: steps a round.
+
+    Returns:
+        A dict, each value keyed by name: `images_per_second`, the median over the rounds, each the whole call as a user
+        waits for it; `spread`, the `[lowest, highest]` of them; `ratio`, `keras_resnet` over the other, the median over
+        the rounds of the ratio within each round (empty where `keras_resnet` was not measured). The same at each round's
+        median step, without the start and the end of an epoch: `images_per_second_step`, `ratio_step`.
+    """
+    whole = {name: [steps * batch_size / each["seconds"] for each in times] for name, times in rounds.items()}
+    step = {name: [batch_size / each["step"] for each in times] for name, times in rounds.items()}
+    return {
+        "images_per_second": {name: statistics.median(values) for name, values in whole.items()},
+        "ratio": _ratios(whole),
+        "spread": {name: [min(values), max(values)] for name, values in whole.items()},
+        "images_per_second_step": {name: statistics.median(values) for name, values in step.items()},
+        "ratio_step": _ratios(step),
+    }
+
+
+def _ratios(speeds):
+    if OURS not in speeds:
+        return {}
+    return {
+        name: statistics.median(ours / theirs for ours, theirs in zip(speeds[OURS], values, strict=True))
+        for name, values in speeds.items()
+    }
+
+
+class Child:
+    """A contestant's process, and this side of its protocol.
+
+    Args:
+        name: of the contestant, for messages.
+        command: the command line, a list.
+        environment: dict; None for that of this process.
+    """
+
+    def __init__(self, name, command, environment=None):
+        self.name = name
+        self._errors = tempfile.TemporaryFile()  # a pipe that nobody reads would fill and stop the child
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
+        self._process = subprocess.Popen(command, env=environment, text=True, **pipes)
+
+    def ask(self, word):
+        """Sends a line and waits for the answer, a dict.
+
+        Raises:
+            BenchError: the process has ended, or answers what is no JSON.
+        """
+        try:
+            print(word, file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            raise self._failure() from None
+        return self.receive()
+
+    def receive(self):
+        """Waits for one answer, a dict; errors as in `ask`."""
+        line = self._process.stdout.readline()
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise self._failure(line) from None
+
+    def close(self):
+        """Ends the process, whatever it is doing."""
+        self._process.kill()
+        with contextlib.suppress(BrokenPipeError):  # what was not sent to a dead process is flushed here once more
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._errors.close()
+
+    def _failure(self, line=""):
+        if line:
+            return BenchError(f"The contestant {self.name} answered {line.strip()!r}; expected one line of JSON")
+        status = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").split("\n")
+        last = next((text.strip() for text in reversed(said) if text.strip()), "it said nothing on standard error")
+        ending = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
+        return BenchError(f"The contestant {self.name} failed ({ending}): {last.removeprefix('keras_resnet.errors.')}")
+
+
+def command(name, settings):
+    """The command line that starts a contestant."""
+    return [sys.executable, "-m", "keras_resnet.bench.contestant", name, json.dumps(dataclasses.asdict(settings))]
+
+
+def _environment(name, threads):
+    """This process's environment with the number of threads of every library, without graphics cards, and for the other
+    contestants without what importing this package changes."""
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # the last line that a failed child printed is then its error
+    stock = {} if name == OURS else {cpu.MALLOC: "0"}
+    return {**quiet, **os.environ, **dict.fromkeys(names, str(threads)), **stock, "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def _gather(facts):
+    """From `{name: answer to quit}` to one dict for each fact, keyed by name; versions merged."""
+    versions = {"keras_resnet": __version__, "python": platform.python_version()}
+    for answer in facts.values():
+        versions |= answer["versions"]
+    keys = {"peak_mb": "peak_mb", "parameters": "parameters", "networks": "network", "onednn": "onednn"}
+    keys |= {"idle_cpu_seconds": "idle_cpu_seconds"}
+    tables = {key: {name: answer[fact] for name, answer in facts.items()} for key, fact in keys.items()}
+    return {**tables, "versions": versions}
+
+
+def processor_name():
+    """The processor's model, as the operating system names it."""
+    try:
+        with open("/proc/cpuinfo") as stream:
+            line = next((line for line in stream if line.startswith("model name")), "")
+    except OSError:
+        line = ""
+    return line.partition(":")[2].strip() or platform.processor() or platform.machine()

@@ -1,0 +1,102 @@
+"""``keras-resnet bench``: what it prints, where, and the exit status."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import pytest
+
+from keras_resnet import cpu
+from keras_resnet.cli.bench import training_table
+from keras_resnet.cli.main import main
+
+TINY = ("--model", "resnet-tiny", "--size", 32, "--batch-size", 4, "--rounds", 1, "--steps", 3)
+
+
+def test_json_of_the_step_that_train_runs(command):
+    done = command("bench", "train", "--json", "--only", "keras_resnet", *TINY, check=0)
+    value = json.loads(done.stdout)
+    speed = value["images_per_second"]["keras_resnet"]
+    (times,) = value["rounds"]["keras_resnet"]
+    assert speed == pytest.approx(12 / times["seconds"]) and value["spread"] == {"keras_resnet": [speed, speed]}
+    assert value["images_per_second_step"]["keras_resnet"] == pytest.approx(4 / times["step"])
+    assert 0 < times["step"] < times["seconds"] < 10 and value["ratio"] == {"keras_resnet": 1.0}
+    assert 100 < value["peak_mb"]["keras_resnet"] < 4000 and value["networks"] == {"keras_resnet": "keras_resnet resnet-tiny"}
+    assert value["versions"]["keras"] == importlib.metadata.version("keras") and value["processor"]
+    assert value["settings"]["steps"] == 3 and value["settings"]["batch_size"] == 4
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("round 1 of 1, images per second: keras_resnet ")
+
+
+def test_a_failing_contestant_is_one_line_and_status_1(command):
+    words = ("bench", "train", "--only", "keras_resnet", *TINY)
+    done = command(*words, env={"KERAS_BACKEND": "abacus"})
+    assert (done.returncode, done.stdout) == (1, "")
+    progress, line = done.stderr.splitlines()
+    assert line.startswith("keras-resnet: The contestant keras_resnet failed (exit status 1): ") and "abacus" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--rounds", "0"), "rounds: expected at least 1, received 0"),
+        (("--steps", "1"), "steps: expected at least 2, received 1"),
+        (("--only", "keras,caffe"), "Unknown contestant: received 'caffe'; expected one of 'keras_resnet', "),
+    ],
+)
+def test_a_bad_argument_is_one_line_and_status_1(capsys, words, message):
+    assert main(["bench", "train", *words]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith(f"keras-resnet: {message}") and captured.err.count("\n") == 1
+
+
+def test_the_table():
+    measured = {
+        "images_per_second": {"keras_resnet": 54.04, "keras": 9.4},
+        "images_per_second_step": {"keras_resnet": 50.0, "keras": 9.0},
+        "spread": {"keras_resnet": [53.0, 55.0], "keras": [9.3, 9.5]},
+        "ratio": {"keras_resnet": 1.0, "keras": 5.749},
+        "peak_mb": {"keras_resnet": 1500.4, "keras": 1400.0},
+        "versions": {"keras": "3.15.1", "tensorflow": "2.21.0"},
+        "settings": {"size": 64, "batch_size": 32, "rounds": 5, "steps": 20, "threads": 2},
+        "processor": "Abacus 9",
+    }
+    lines = training_table(measured).splitlines()
+    assert lines[0] == "Training on 64 x 64 images, batch 32: medians of 5 rounds of 20 steps, 2 threads, Abacus 9"
+    assert lines[3].split() == ["keras_resnet", "54.0", "53.0", "55.0", "1.00", "50.0", "1500"]
+    assert lines[4].split() == ["keras", "9.4", "9.3", "9.5", "5.75", "9.0", "1400"]
+    assert len({len(line) for line in lines[2:5]}) == 1 and lines[-1] == "keras 3.15.1, tensorflow 2.21.0"
+    without_ours = {**measured, "ratio": {}}
+    assert training_table(without_ours).splitlines()[4].split()[4] == "-"
+
+
+def test_help_has_an_example_and_imports_no_framework():
+    program = (
+        "import sys\nfrom keras_resnet.cli.main import main\n"
+        "for words in (['bench', '--help'], ['bench', 'train', '--help']):\n"
+        "    try:\n        main(words)\n    except SystemExit as end:\n        assert end.code == 0\n"
+        "print(sorted({'keras', 'tensorflow', 'torch', 'jax', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "example:\n  keras-resnet bench train" in done.stdout and "5 or more" in done.stdout
+
+
+def test_an_action_is_required():
+    with pytest.raises(SystemExit) as caught:
+        main(["bench"])
+    assert caught.value.code == 2
+
+
+@pytest.mark.full
+def test_what_ours_is_compared_with(command):
+    """The numbers of parameters are those of Keras's and torchvision's tables of weights, with 6 classes instead of 1000."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    names = ["keras", "keras_onednn", "keras_onednn_off", "torchvision"]
+    words = ("--only", ",".join(names), "--size", 32, "--batch-size", 2, "--rounds", 1, "--steps", 2)
+    value = json.loads(command("bench", "train", "--json", *words, check=0).stdout)
+    keras, torch = 25_636_712 - 994 * 2049, 25_557_032 - 994 * 2049
+    assert value["parameters"] == dict(zip(names, [keras, keras, keras, torch], strict=True))
+    assert value["onednn"] == dict(zip(names, [cpu.onednn_by_default(), True, False, None], strict=True))
+    assert value["ratio"] == {} and set(value["images_per_second"]) == set(value["peak_mb"]) == set(names)

@@ -1,0 +1,50 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_resnet as kr
+from keras_resnet.errors import ModelError
+
+
+def one_norm(momentum=0.99):
+    inputs = keras.Input((4, 4, 2))
+    return keras.Model(inputs, keras.layers.BatchNormalization(momentum=momentum, name="bn")(inputs))
+
+
+def test_recalibration_gives_the_mean_of_the_batches_own_statistics():
+    images = np.random.default_rng(1).normal(3, 2, (40, 4, 4, 2)).astype("float32")
+    model = one_norm()
+    assert kr.recalibrate_batch_norm(model, images, batch_size=10) == 4
+    batches = images.reshape(4, 10, 4, 4, 2)
+    layer = model.get_layer("bn")
+    np.testing.assert_allclose(layer.moving_mean, batches.mean(axis=(1, 2, 3)).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, batches.var(axis=(1, 2, 3)).mean(axis=0), rtol=1e-4)
+    assert layer.momentum == 0.99
+
+
+def test_recalibration_leaves_weights_and_frozen_statistics():
+    images = np.random.default_rng(1).normal(3, 2, (20, 32, 32, 3)).astype("float32")
+    model = kr.models.create_model("resnet-tiny", input_shape=(32, 32, 3), classes=3)
+    model.get_layer("bn_conv1").trainable = False
+    before = {weight.path: np.array(weight) for weight in model.weights}
+    kr.recalibrate_batch_norm(model, images, batch_size=10)
+    for weight in model.weights:
+        statistic = "moving" in weight.path and not weight.path.startswith("bn_conv1")
+        assert np.array_equal(before[weight.path], np.array(weight)) != statistic, weight.path
+
+
+def test_recalibration_takes_batches_and_refuses_none():
+    images = np.random.default_rng(1).normal(3, 2, (20, 4, 4, 2)).astype("float32")
+    model, other = one_norm(), one_norm()
+    kr.recalibrate_batch_norm(model, images, batch_size=10)
+    kr.recalibrate_batch_norm(other, iter([images[:10], images[10:]]))
+    np.testing.assert_array_equal(model.get_layer("bn").moving_mean, other.get_layer("bn").moving_mean)
+    with pytest.raises(ModelError, match="at least one batch of images, received none"):
+        kr.recalibrate_batch_norm(one_norm(), [])
+
+
+def test_momentum_is_set_everywhere_and_followed():
+    model = one_norm()
+    kr.models.set_batch_norm_momentum(model, 0.5)
+    model(np.full((2, 4, 4, 2), 4.0, "float32"), training=True)
+    np.testing.assert_allclose(model.get_layer("bn").moving_mean, [2.0, 2.0])

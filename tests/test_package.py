@@ -1,0 +1,137 @@
+"""What importing costs, what is public, and that modules import from earlier tiers alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+import keras_resnet
+
+PACKAGE = ROOT / "keras_resnet"
+
+# Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
+TIERS = (
+    {"version", "errors", "cpu", "names"},
+    {"files"},
+    {"workdir"},
+    {"blocks", "weights", "data"},
+    {"models"},
+    {"resnet50"},
+    {"evaluate"},
+    {"train"},
+    {"inference"},
+    {"lab", "compat", "grade"},
+    {"bench"},
+    {"cli", "demo"},
+)
+TIER = {name: number for number, names in enumerate(TIERS) for name in names}
+
+
+def room(path):
+    """The top-level name a file of the package belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """The rooms of this package that a file imports from, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "keras_resnet":
+            names = [f"keras_resnet.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("keras_resnet."))
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if room(path) not in ("__init__", "__main__"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_come_from_earlier_tiers(path):
+    here = room(path)
+    later = {there for there in imports(path) if there != here and TIER[there] >= TIER[here]}
+    # The one exception: a weight file's right network is built by weights.model_from, inside its body.
+    if path == PACKAGE / "weights" / "io.py":
+        later -= {"models"}
+    assert not later, f"{path.name} imports {later}"
+
+
+def test_every_public_name_is_there():
+    for name in keras_resnet.__all__:
+        assert getattr(keras_resnet, name) is not None
+    assert dir(keras_resnet) == sorted(keras_resnet.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'ResNet51'"):
+        getattr(keras_resnet, "ResNet51")  # noqa: B009
+
+
+def loaded(program, *names):
+    """Which of the modules a fresh interpreter has loaded after a program."""
+    code = f"{program}\nimport sys; print(*[name for name in {names!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    return done.stdout.split("\n")[-2].split()
+
+
+HEAVY = ("tensorflow", "keras", "numpy", "h5py", "matplotlib", "PIL", "torch", "jax")
+
+
+def test_importing_and_help_load_no_framework():
+    assert loaded("import keras_resnet", *HEAVY) == []
+    assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
+
+
+@pytest.mark.parametrize("command", ["data", "train", "evaluate", "predict", "bench"])
+def test_help_of_a_command_loads_no_framework_and_has_an_example(command):
+    program = f"import keras_resnet.cli.main as m\ntry: m.main([{command!r}, '--help'])\nexcept SystemExit: pass"
+    assert set(loaded(program, *HEAVY)) <= {"numpy", "PIL", "h5py"}
+    done = subprocess.run([sys.executable, "-m", "keras_resnet", command, "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert f"keras-resnet {command} " in done.stdout.partition("example:")[2]
+
+
+def test_onednn_is_on_before_tensorflow_unless_the_user_decided():
+    program = "import os; os.environ.pop('TF_ENABLE_ONEDNN_OPTS', None)\n{}import keras_resnet\n"
+    program += "print(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
+
+    def value(before=""):
+        command = [sys.executable, "-c", program.format(before)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
+
+    assert value() == "1"
+    assert value("os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'\n") == "0"
+    assert value("import sys, types; sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n") == "None"
+
+
+def test_what_is_lost_is_said_where_tensorflow_came_first(monkeypatch):
+    from keras_resnet import cpu
+
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    monkeypatch.setattr(cpu, "onednn_by_default", lambda: False)
+    monkeypatch.delenv(cpu.ONEDNN, raising=False)
+    assert "Import keras_resnet first, or set TF_ENABLE_ONEDNN_OPTS=1" in cpu.lost_speed()
+    monkeypatch.setenv(cpu.ONEDNN, "0")
+    assert cpu.lost_speed() is None
+
+
+def test_the_package_of_the_same_name_is_warned_of(tmp_path):
+    folder = tmp_path / "keras_resnet-0.2.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: keras-resnet\nVersion: 0.2.0\n")
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); import keras_resnet"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "keras-resnet 0.2.0 is installed beside keras-resnet50" in done.stderr
+    code = "import keras_resnet"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stderr == ""
+
+
+def test_library_code_has_no_assert():
+    asserts = [path for path in FILES if any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_text())))]
+    assert not asserts
+
+
+def test_version_is_the_distributions():
+    assert Path(ROOT / "keras_resnet" / "version.py").read_text().count(keras_resnet.__version__) == 1
