@@ -14,7 +14,9 @@ _NAMES = {
     "ResNet50": "keras_resnet.resnet50",
     "conv_block": "keras_resnet.blocks",
     "identity_block": "keras_resnet.blocks",
-    "recalibrate_batch_norm": "keras_resnet.models",
+    "check_train_eval_gap": "keras_resnet.models.batch_norm",
+    "preprocess_input": "keras_resnet.models.preprocess",
+    "recalibrate_batch_norm": "keras_resnet.models.batch_norm",
 }
 _SUBPACKAGES = ("bench", "blocks", "data", "errors", "evaluate", "inference", "models", "train", "weights")
 

@@ -1,8 +1,8 @@
 """ResNet50, to be read from top to bottom: a stem, sixteen blocks, a head.
 
 This is the network of Chollet's 2017 `resnet50.py` (fchollet/deep-learning-models, release v0.2), layer for layer: the same
-names, the same order of layers and weights, the same numbers. `docs` of what differs elsewhere: other libraries' "ResNet-50"
-move a stride, pad the pool or drop a bias, and are other networks.
+names, the same order of layers and weights, the same numbers. What other libraries call ResNet-50 has its stride elsewhere,
+pads its pool, or has no biases: other networks, in which this one's weights compute something else.
 
 Reference: He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385.
 """

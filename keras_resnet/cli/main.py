@@ -8,6 +8,7 @@ import argparse
 import importlib
 import sys
 
+from keras_resnet.errors import KerasResNetError
 from keras_resnet.version import __version__
 
 # Command -> one line of help. The module keras_resnet.cli.<command> has `add_arguments(parser)`, `run(arguments)`.
@@ -49,19 +50,27 @@ def main(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in argv if word in COMMANDS), None)
     arguments = build_parser(command).parse_args(argv)
-    from keras_resnet.errors import KerasResNetError
-
     try:
         importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
-    except KerasResNetError as error:
+    except Exception as error:
         if getattr(arguments, "debug", False):
             raise
-        print(f"keras-resnet: {error}", file=sys.stderr)
+        print(f"keras-resnet: {_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("keras-resnet: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _line(error):
+    """An error as one line: its text, and for one that this package did not foresee also its kind and how to see more."""
+    text = " ".join(str(error).split())
+    if isinstance(error, KerasResNetError):
+        return text
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {text} (--debug shows where)"
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def report(run, data, *, out=None):
     check_fits(record, signs)
     scores = score(predict(workdir.load_model(), signs.test.images), signs.test.labels, signs.class_names)
     if out is not None:
-        write(Workdir(out), record, signs.test.images, scores, log=None)
+        write(Workdir(out), record, signs, scores, log=None)
     return scores
 
 
@@ -50,25 +50,25 @@ def predict(model, images, batch_size=64):
     return np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
 
 
-def write(workdir, record, images, scores, log):
+def write(workdir, record, signs, scores, log):
     """Draws the figures of a finished run and its page into a folder.
 
     Args:
         workdir: the `Workdir` to write to.
         record: the run's record (`run.json`).
-        images: the test images, for the mistakes.
+        signs: the `SignsSet` whose test images were looked at.
         scores: the `Scores` on them.
         log: the columns of the training log for the curves, or None.
     """
     pictures = {
         "curves": log and figures.curves(log, workdir / "curves.png", test_accuracy=scores.accuracy),
         "confusion": figures.confusion(scores, workdir / "confusion.png"),
-        "mistakes": figures.mistakes(images, scores, workdir / "mistakes.png"),
+        "mistakes": figures.mistakes(signs.test.images, scores, workdir / "mistakes.png"),
     }
     result = record.get("result", {})
     summary = {
         "model": record["model"],
-        "data": record["data"]["path"],
+        "data": str(signs.path),
         "run": str(workdir.path),
         **{key: result[key] for key in ("epochs", "seconds", "images_per_second") if result.get(key) is not None},
         "command": record["command"],
@@ -76,7 +76,7 @@ def write(workdir, record, images, scores, log):
     settings = {key: record[key] for key in ("seed", "validation_fraction", "recipe", "versions")}
     html_report(
         workdir / "report.html",
-        title=f"{record['model']} on {record['data']['path']}",
+        title=f"{record['model']} on {signs.path}",
         summary=summary,
         scores=scores,
         figures=pictures,

@@ -179,7 +179,7 @@ def _finish(workdir, signs, timing, say):
     scores = evaluation.report(workdir.path, signs)
     record |= {"status": "complete", "result": {**timing, "test": scores.to_json()}}
     log = figures.read_log(workdir / "log.csv")
-    evaluation.write(workdir, record, signs.test.images, scores, log)
+    evaluation.write(workdir, record, signs, scores, log)
     workdir.write(record)
     return _outcome(workdir)
 

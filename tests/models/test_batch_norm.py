@@ -48,3 +48,39 @@ def test_momentum_is_set_everywhere_and_followed():
     kr.models.set_batch_norm_momentum(model, 0.5)
     model(np.full((2, 4, 4, 2), 4.0, "float32"), training=True)
     np.testing.assert_allclose(model.get_layer("bn").moving_mean, [2.0, 2.0])
+
+
+def classifier(logits):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4, 4, 2))
+    x = keras.layers.BatchNormalization(name="bn")(inputs)
+    x = keras.layers.Dense(3, activation=None if logits else "softmax", name="head")(keras.layers.Flatten()(x))
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize("logits", [True, False])
+def test_gap_is_the_cross_entropy_of_each_mode_and_names_batch_norm(logits):
+    images = np.random.default_rng(1).normal(30, 2, (16, 4, 4, 2)).astype("float32")
+    labels = np.arange(16) % 3
+    model = classifier(logits)
+    before = [np.array(weight) for weight in model.weights]
+    gap = kr.check_train_eval_gap(model, images, labels)
+    assert all(np.array_equal(old, np.array(new)) for old, new in zip(before, model.weights, strict=True))
+
+    kernel, bias = (np.array(weight, "float64") for weight in model.get_layer("head").weights)
+    mean, variance = images.mean(axis=(0, 1, 2), dtype="float64"), images.var(axis=(0, 1, 2), dtype="float64")
+    for loss, centre, square in ((gap.train_loss, mean, variance), (gap.eval_loss, 0, 1)):
+        scores = ((images - centre) / np.sqrt(square + 1e-3)).reshape(16, -1) @ kernel + bias
+        exact = np.log(np.exp(scores - scores.max(1, keepdims=True)).sum(1)) + scores.max(1) - scores[np.arange(16), labels]
+        assert loss == pytest.approx(np.minimum(exact, -np.log(1e-7) if not logits else np.inf).mean(), rel=1e-3)
+    assert not gap.agrees and gap.layers[0] == ("bn", pytest.approx(30, rel=0.02))
+    assert "Batch normalisation's running statistics do not fit" in str(gap) and "worst bn (29.9 standard" in str(gap)
+
+    kr.recalibrate_batch_norm(model, images)
+    gap = kr.check_train_eval_gap(model, images, np.eye(3)[labels])
+    assert gap.agrees and gap.train_loss == pytest.approx(gap.eval_loss, rel=1e-3) and "The two modes agree" in str(gap)
+
+
+def test_gap_refuses_another_number_of_labels():
+    with pytest.raises(ModelError, match="as many labels as images, received 3 and 4"):
+        kr.check_train_eval_gap(classifier(True), np.zeros((4, 4, 4, 2), "float32"), np.zeros(3, int))
