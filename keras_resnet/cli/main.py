@@ -6,6 +6,7 @@ here: every command imports what it needs when it runs.
 
 import argparse
 import importlib
+import os
 import sys
 
 from keras_resnet.errors import KerasResNetError
@@ -52,6 +53,9 @@ def main(argv=None):
     arguments = build_parser(command).parse_args(argv)
     try:
         importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
+    except BrokenPipeError:  # the reader, e.g. `head`, has seen enough; nothing more can be flushed to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         if getattr(arguments, "debug", False):
             raise

@@ -87,5 +87,5 @@ def _check_range(images, mode):
         fault = "divided by 255 already: multiply by 255 first"
     if fault:
         raise ModelError(
-            f"preprocess_input: expected pixels from 0 to 255 for {mode!r}, received values from {low:.4g} to {high:.4g}: {fault}"
+            f"preprocess_input, mode {mode!r}: expected pixels from 0 to 255, received {low:.4g} to {high:.4g}: {fault}"
         )

@@ -89,7 +89,12 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, seed=0, val
         f"{model}: {network.count_params():,} parameters; {len(train):,} images to train on, {len(validation or ()):,} to "
         f"validate, {len(signs.test):,} to test" + (f"; going on after epoch {done}" if done else "")
     )
-    timing = _fit(network, train, validation, recipe, seed, workdir, done, say, verbose)
+    try:
+        timing = _fit(network, train, validation, recipe, seed, workdir, done, verbose)
+    except KeyboardInterrupt:
+        _save(network, workdir)
+        say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {record['command']} --resume")
+        raise
     say("Re-estimating the statistics of batch normalisation on the training images")
     recalibrate_batch_norm(network, train.images)
     _save(network, workdir)
@@ -137,31 +142,21 @@ def _cut(split, fraction, seed):
     return parts[0], parts[1] if len(held) else None
 
 
-def _fit(network, train, validation, recipe, seed, workdir, done, say, verbose):
-    """Trains; on Ctrl-C saves the network as it stands, says how to go on, and passes the interruption on."""
+def _fit(network, train, validation, recipe, seed, workdir, done, verbose):
+    """Trains from epoch ``done`` on. Returns a dict of ``seconds`` and ``images_per_second``."""
     classes = network.output_shape[-1]
     batches = Batches(train, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=seed, epoch=done)
     speed = callbacks.Speed(batches.batch_size)
     start = time.perf_counter()
-    try:
-        network.fit(
-            batches,
-            validation_data=validation and Batches(validation, classes, batch_size=64),
-            epochs=recipe.epochs,
-            initial_epoch=done,
-            verbose=verbose,
-            shuffle=False,  # the batches shuffle themselves
-            callbacks=[
-                speed,
-                callbacks.Log(workdir / "log.csv", done),
-                callbacks.Checkpoint(workdir / "checkpoint"),
-            ],
-        )
-    except KeyboardInterrupt:
-        _save(network, workdir)
-        reached = len(callbacks.checkpoints(workdir / "checkpoint")) and "after the last full epoch"
-        say(f"\nInterrupted. {workdir.path} holds the network as it stands; --resume goes on {reached or 'from the start'}")
-        raise
+    network.fit(
+        batches,
+        validation_data=validation and Batches(validation, classes, batch_size=64),
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        verbose=verbose,
+        shuffle=False,  # the batches shuffle themselves
+        callbacks=[speed, callbacks.Log(workdir / "log.csv", done), callbacks.Checkpoint(workdir / "checkpoint")],
+    )
     return {"seconds": time.perf_counter() - start, "images_per_second": speed.images_per_second()}
 
 

@@ -127,7 +127,7 @@ def test_interrupted_run_is_usable_and_goes_on(tiny_set, tiny_recipe, tmp_path, 
         patch.setattr(callbacks, "Speed", Interrupting)
         with pytest.raises(KeyboardInterrupt):
             train.run(**arguments, say=lines.append)
-    assert "--resume goes on after the last full epoch" in lines[-1]
+    assert "Interrupted" in lines[-1] and lines[-1].endswith(f"--out {tmp_path / 'run'} --resume")
     assert kr.evaluate.report(tmp_path / "run", tiny_set).images == 24  # usable as it stands
     outcome = train.run(**arguments, say=lines.append, resume=True)
     assert any("going on after epoch 3" in line for line in lines)
@@ -148,7 +148,7 @@ def test_resuming_gives_the_weights_of_an_uninterrupted_run(tiny_run, tiny_set, 
         network = trainer.training_model("resnet-tiny", signs.image_shape, 3, tiny_recipe, images=len(part))
         done = callbacks.restore(network, workdir / "checkpoint")
         recipe = tiny_recipe if done else __import__("dataclasses").replace(tiny_recipe, epochs=2)
-        trainer._fit(network, part, validation, recipe, 0, workdir, done, print, 0)
+        trainer._fit(network, part, validation, recipe, 0, workdir, done, 0)
     kr.recalibrate_batch_norm(network, part.images)
     kr.weights.save(network, tmp_path / "resumed.h5")
     expected, received = (kr.weights.hdf5.read(path) for path in (tiny_run[1] / "weights.h5", tmp_path / "resumed.h5"))
