@@ -11,9 +11,9 @@ import keras
 from keras import backend, layers
 
 from keras_resnet.blocks import conv_block, identity_block
-from keras_resnet.errors import ModelError
-
-MINIMUM_SIZE = 32  # five halvings of 32 pixels leave one
+from keras_resnet.models import create_model
+from keras_resnet.models.build import check_arguments
+from keras_resnet.models.inputs import image_input, model_inputs
 
 
 def ResNet50(
@@ -25,6 +25,8 @@ def ResNet50(
     classes=1000,
     classifier_activation="softmax",
     name="resnet50",
+    *,
+    lineage="chollet",
 ):
     """Builds a ResNet-50.
 
@@ -42,6 +44,8 @@ def ResNet50(
         classes: number of classes of the top.
         classifier_activation: activation of the top; None for logits.
         name: name of the model.
+        lineage: whose ResNet-50: Chollet's, which is written out below, or another of the catalogue, e.g. ``"torchvision"``;
+            there a ``name`` of your own becomes the prefix of the layer names too.
 
     Returns:
         A `keras.Model`; with 1000 classes it has 25,636,712 parameters.
@@ -55,11 +59,21 @@ def ResNet50(
         >>> model.output_shape, model.count_params()
         ((None, 6), 23600006)
     """
-    if pooling not in (None, "avg", "max"):
-        raise ModelError(f"pooling: expected None, 'avg' or 'max', received {pooling!r}")
-    if include_top and (not isinstance(classes, int) or classes < 1):
-        raise ModelError(f"classes: expected an int of at least 1, received {classes!r}")
-    images = _image_input(input_tensor, input_shape, include_top)
+    if lineage != "chollet":
+        return create_model(
+            "resnet50",
+            lineage=lineage,
+            input_shape=input_shape,
+            input_tensor=input_tensor,
+            classes=classes,
+            include_top=include_top,
+            pooling=pooling,
+            classifier_activation=classifier_activation,
+            weights=weights,
+            name=None if name == "resnet50" else name,
+        )
+    check_arguments(include_top, pooling, classes, weights)
+    images = image_input(input_tensor, input_shape, 224 if include_top else None)
     axis = 1 if backend.image_data_format() == "channels_first" else 3
 
     x = layers.ZeroPadding2D((3, 3))(images)
@@ -96,40 +110,12 @@ def ResNet50(
     elif pooling == "max":
         x = layers.GlobalMaxPooling2D(name="max_pool")(x)
 
-    inputs = images if input_tensor is None else keras.utils.get_source_inputs(input_tensor)
-    model = keras.Model(inputs, x, name=name)
+    model = keras.Model(model_inputs(images), x, name=name)
     if weights is not None:
         from keras_resnet.weights import load
 
         load(model, weights)
     return model
-
-
-def _image_input(input_tensor, input_shape, include_top):
-    """The tensor that the stem takes, its shape checked."""
-    if input_tensor is not None:
-        if not keras.backend.is_keras_tensor(input_tensor):
-            raise ModelError(f"input_tensor: expected a Keras tensor, received {type(input_tensor).__name__}")
-        _check_shape(tuple(input_tensor.shape[1:]))
-        return input_tensor
-    if input_shape is None:
-        size = 224 if include_top else None
-        input_shape = (3, size, size) if backend.image_data_format() == "channels_first" else (size, size, 3)
-    return layers.Input(_check_shape(tuple(input_shape)))
-
-
-def _check_shape(shape):
-    first = backend.image_data_format() == "channels_first"
-    order = "(channels, height, width)" if first else "(height, width, channels)"
-    if len(shape) != 3:
-        raise ModelError(f"input_shape: expected {order}, received {shape}")
-    channels, sides = (shape[0], shape[1:]) if first else (shape[2], shape[:2])
-    if channels is None or any(side is not None and side < MINIMUM_SIZE for side in sides):
-        raise ModelError(
-            f"input_shape: expected {order} with a known number of channels and sides of at least {MINIMUM_SIZE} "
-            f"(or None for an open size), received {shape}"
-        )
-    return shape
 
 
 def _average_whole_map(x, axis):

@@ -17,6 +17,8 @@ COMMANDS = {
     "train": "train a network on an image set and write a run folder",
     "evaluate": "measure a trained run on the test images of a set",
     "predict": "say what a trained run sees in photographs",
+    "models": "list the networks, their lineages, parameters and multiply-adds",
+    "weights": "say what a weight file is, and whether it would load",
     "data": "make, pack, check and show image sets in the SIGNS layout",
     "bench": "measure this package against other libraries on this machine",
 }

@@ -1,47 +1,109 @@
 """From a name of the catalogue to a `keras.Model`."""
 
+import os
+
 import keras
-from keras import backend, layers
 
-from keras_resnet.blocks import conv_block, identity_block
-from keras_resnet.errors import ModelError, one_of
-from keras_resnet.models.catalog import CATALOG
+from keras_resnet import cpu
+from keras_resnet.errors import ModelError
+from keras_resnet.models.assemble import assemble
+from keras_resnet.models.catalog import resolve
+from keras_resnet.models.head import classify, pool
+from keras_resnet.models.inputs import image_input, model_inputs
+from keras_resnet.models.maker import KerasMaker
 
 
-def create_model(name, *, input_shape=None, input_tensor=None, classes=1000, classifier_activation="softmax"):
+def create_model(
+    model,
+    /,
+    *,
+    lineage=None,
+    input_shape=None,
+    input_tensor=None,
+    classes=None,
+    include_top=True,
+    pooling=None,
+    classifier_activation="softmax",
+    weights=None,
+    dtype=None,
+    name=None,
+    **choices,
+):
     """Builds a network of the catalogue.
 
+    The network does not scale pixels: it computes with what it is given.
+
     Args:
-        name: e.g. ``"resnet50"``.
-        input_shape: `(height, width, channels)`, each side at least 32.
-        input_tensor: a Keras tensor to build upon instead of a new input.
-        classes: number of classes.
-        classifier_activation: activation of the last layer; None for logits.
+        model: its name, e.g. ``"resnet50"``; `list_models` lists them.
+        lineage: whose conventions it follows, e.g. ``"keras"``; None for the network's default.
+        input_shape: `(height, width, channels)` without the batch axis, each side at least 32 or None for an open size, any
+            number of channels. None means the published size with the top and an open size without, and three channels.
+        input_tensor: a Keras tensor to build upon instead of a new input, e.g. the output of a `Rescaling` layer.
+        classes: number of classes of the top; None for the published number: 1000, or 10 for the networks of 32 x 32.
+        include_top: whether to end in the classifier.
+        pooling: without the top: None for the last feature map, ``"avg"`` or ``"max"`` for its global average or maximum.
+        classifier_activation: activation of the top; None for logits.
+        weights: None for random weights, or the path of a weight file.
+        dtype: dtype policy of the layers, e.g. ``"mixed_bfloat16"``; None for Keras's own. Under a mixed policy the
+            classifier computes in float32.
+        name: None gives the layers the names they have in their lineage. Any other name becomes the model's and, with an
+            underscore, the prefix of every layer's, so that several networks can live in one model.
+        choices: fields of `ModelSpec` that differ from the row, e.g. ``zero_init_gamma=True``, ``drop_path=0.1``,
+            ``norm="group"``, ``output_stride=16``.
+
+    Returns:
+        A `keras.Model` of Keras's own layers, which loads again without this package.
 
     Raises:
-        ModelError: an unknown name (the message lists the known ones), or an input that is too small.
+        ModelError: an argument cannot be met; the message names it and what would be accepted.
+        WeightsError: the weight file is not there, is damaged, or does not fit.
+
+    Example:
+        >>> net = create_model("resnet18", input_shape=(64, 64, 3), classes=6, zero_init_gamma=True)
+        >>> net.output_shape
+        (None, 6)
     """
-    if name not in CATALOG:
-        raise ModelError(one_of("model", name, CATALOG))
-    spec = CATALOG[name]
-    images = layers.Input(input_shape) if input_tensor is None else input_tensor
-    x = _stem(images, spec)
-    for stage, (depth, width) in enumerate(zip(spec.depths, spec.widths, strict=True), start=2):
-        filters = (width, width, 4 * width)
-        x = conv_block(x, 3, filters, stage, "a", strides=(1, 1) if stage == 2 else (2, 2))
-        for index in range(1, depth):
-            x = identity_block(x, 3, filters, stage, chr(ord("a") + index))
-    x = layers.AveragePooling2D(tuple(x.shape[1:3]), name="avg_pool")(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(classes, activation=classifier_activation, name="fc1000")(x)
-    inputs = images if input_tensor is None else keras.utils.get_source_inputs(input_tensor)
-    return keras.Model(inputs, x, name=spec.name)
+    spec = resolve(model, lineage, **choices)
+    classes = spec.classes if classes is None else classes
+    check_arguments(include_top, pooling, classes, weights)
+    _check_data_format()
+    images = image_input(input_tensor, input_shape, spec.input_size if include_top else None, name=name and f"{name}_input")
+    make = KerasMaker(spec, prefix=name, dtype=dtype, classes=classes)
+    x = assemble(images, spec, make)
+    x = classify(x, spec, make, classes, classifier_activation) if include_top else pool(x, make, pooling)
+    network = keras.Model(model_inputs(images), x, name=name or model)
+    if weights is not None:
+        from keras_resnet.weights import load
+
+        load(network, weights)
+    return network
 
 
-def _stem(images, spec):
-    axis = 1 if backend.image_data_format() == "channels_first" else 3
-    x = layers.ZeroPadding2D((3, 3))(images)
-    x = layers.Conv2D(spec.stem_width, (7, 7), strides=(2, 2), name="conv1")(x)
-    x = layers.BatchNormalization(axis=axis, name="bn_conv1")(x)
-    x = layers.Activation("relu")(x)
-    return layers.MaxPooling2D((3, 3), strides=(2, 2))(x)
+def check_arguments(include_top, pooling, classes, weights):
+    """Refuses arguments that no network can be built with.
+
+    Raises:
+        ModelError: names the argument.
+    """
+    if pooling not in (None, "avg", "max"):
+        raise ModelError(f"pooling: expected None, 'avg' or 'max', received {pooling!r}")
+    if include_top and (not isinstance(classes, int) or isinstance(classes, bool) or classes < 1):
+        raise ModelError(f"classes: expected an int of at least 1, received {classes!r}")
+    if weights is not None and not isinstance(weights, str | os.PathLike):
+        raise ModelError(f"weights: expected None or the path of a weight file, received {weights!r}")
+
+
+def _check_data_format():
+    """TensorFlow convolves images with their channels first on a GPU, and on a CPU by oneDNN alone."""
+    if keras.config.image_data_format() != "channels_first" or keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow
+
+    value = os.environ.get(cpu.ONEDNN)
+    on = cpu.onednn_by_default() if value is None else value != "0"
+    if not on and not tensorflow.config.list_physical_devices("GPU"):
+        raise ModelError(
+            "The image data format is channels_first, which TensorFlow computes on a CPU with oneDNN alone, and that is off: "
+            f"set {cpu.ONEDNN}=1 in the environment before TensorFlow is loaded, or keras.config.set_image_data_format("
+            "'channels_last')"
+        )

@@ -19,6 +19,8 @@ class Recipe:
         weight_decay: AdamW's, on kernels alone.
         label_smoothing: share of a target spread evenly over all classes.
         batch_norm_momentum: share of the running statistics kept at each step.
+        zero_init_gamma: whether each block begins as its shortcut: the last gamma of every branch starts at zero (Goyal et
+            al. 2017, arXiv:1706.02677). Networks without shortcuts, and pre-activation ones, start as they are.
         augmentation: the random changes to the training images.
     """
 
@@ -31,6 +33,7 @@ class Recipe:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     batch_norm_momentum: float = 0.9
+    zero_init_gamma: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def to_json(self):

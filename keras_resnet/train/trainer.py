@@ -10,9 +10,10 @@ from keras_resnet import cpu
 from keras_resnet.data import Split, load_signs, split_indices
 from keras_resnet.data.pipeline import Batches
 from keras_resnet.errors import RunError, one_of
-from keras_resnet.evaluate import evaluation, figures
+from keras_resnet.evaluate import evaluation
+from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
-from keras_resnet.models import create_model, recalibrate_batch_norm, set_batch_norm_momentum
+from keras_resnet.models import create_model, recalibrate_batch_norm, resolve, set_batch_norm_momentum
 from keras_resnet.train import callbacks
 from keras_resnet.train.optimizer import compile_for
 from keras_resnet.train.recipes import RECIPES
@@ -116,7 +117,9 @@ def training_model(model, image_shape, classes, recipe, *, images):
     """
     pixels = keras.Input(image_shape, name="image")
     scaled = keras.layers.Rescaling(1 / 255, name="scaling")(pixels)
-    network = create_model(model, input_tensor=scaled, classes=classes)
+    spec = resolve(model)
+    zero = recipe.zero_init_gamma and spec.order != "pre" and spec.shortcut != "none"
+    network = create_model(model, input_tensor=scaled, classes=classes, zero_init_gamma=zero)
     set_batch_norm_momentum(network, recipe.batch_norm_momentum)
     compile_for(network, recipe, steps=max(1, images // recipe.batch_size), epochs=recipe.epochs)
     return network
@@ -173,7 +176,7 @@ def _finish(workdir, signs, timing, say):
     say(f"Evaluating on {len(signs.test):,} test images")
     scores = evaluation.report(workdir.path, signs)
     record |= {"status": "complete", "result": {**timing, "test": scores.to_json()}}
-    log = figures.read_log(workdir / "log.csv")
+    log = read_log(workdir / "log.csv")
     evaluation.write(workdir, record, signs, scores, log)
     workdir.write(record)
     return _outcome(workdir)

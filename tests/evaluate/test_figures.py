@@ -8,6 +8,7 @@ from PIL import Image
 
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import figures
+from keras_resnet.evaluate.log import read_log
 from keras_resnet.evaluate.metrics import score
 
 LOG = {
@@ -54,7 +55,7 @@ def scored(classes, wrong=0, each=3):
 def test_read_log_takes_what_keras_writes(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("epoch,accuracy,loss,val_loss\n0,0.25,1.5,NA\n1,0.5,,2.5e-1\n2,0.7")
-    log = figures.read_log(path)
+    log = read_log(path)
     assert list(log) == ["epoch", "accuracy", "loss", "val_loss"]
     assert log["epoch"] == [0.0, 1.0, 2.0]
     assert log["accuracy"] == [0.25, 0.5, 0.7]
@@ -75,7 +76,7 @@ def test_read_log_names_what_is_wrong(tmp_path, text, message):
     if text is not None:
         (tmp_path / "log.csv").write_text(text)
     with pytest.raises(DataError, match=message):
-        figures.read_log(tmp_path / "log.csv")
+        read_log(tmp_path / "log.csv")
 
 
 def test_curves_draw_the_log_from_epoch_one(tmp_path, kept):

@@ -49,9 +49,9 @@ def test_tensors_and_symbols_give_the_same(images):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.linspace(0, 1, 12), "from 0 to 1: divided by 255 already: multiply by 255 first"),
-        (np.linspace(-124, 151, 12), "from -124 to 151: preprocessed already"),
-        (np.linspace(0, 4095, 12), "from 0 to 4095: no 8-bit pixels"),
+        (np.linspace(0, 1, 12), "received 0 to 1: divided by 255 already: multiply by 255 first"),
+        (np.linspace(-124, 151, 12), "received -124 to 151: preprocessed already"),
+        (np.linspace(0, 4095, 12), "received 0 to 4095: no 8-bit pixels"),
         (np.full(12, np.nan), "not all values are finite"),
     ],
 )

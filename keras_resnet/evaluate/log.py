@@ -1,0 +1,43 @@
+"""The log of a training run, a line an epoch, as columns."""
+
+import csv
+import math
+from pathlib import Path
+
+from keras_resnet.errors import DataError
+
+
+def read_log(path):
+    """A CSV log, as Keras's `CSVLogger` writes it, as a dict of columns.
+
+    Args:
+        path: the file; its first line names the columns. An empty cell, ``NA`` (Keras, for a value that an epoch lacks)
+            and the cells that a cut-off last line lacks become NaN.
+
+    Returns:
+        Dict of column name -> list of floats, all of one length: the number of epochs.
+
+    Raises:
+        DataError: the file is missing or empty, or a cell is not a number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"No such file: {path}; expected the CSV log of a training run")
+    with open(path, newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream, restval="")
+        log = {name: [] for name in reader.fieldnames or ()}
+        if not log:
+            raise DataError(f"{path} is empty; expected the CSV log of a training run")
+        for row in reader:
+            for name, cell in row.items():
+                _append(log, name, cell, f"{path}, line {reader.line_num}")
+    return log
+
+
+def _append(log, name, cell, where):
+    if name is None:
+        raise DataError(f"{where}: {len(log) + len(cell)} cells; expected {len(log)}, one a column")
+    try:
+        log[name].append(math.nan if cell.strip() in ("", "NA") else float(cell))
+    except ValueError:
+        raise DataError(f"{where}: {name} is {cell!r}; expected a number") from None

@@ -1,0 +1,93 @@
+"""Freezing the first stages of a network, for training on few images."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+from keras_resnet.errors import ModelError, one_of
+from keras_resnet.models.anatomy import take_apart
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What `freeze` did.
+
+    Attributes:
+        until: the last stage that is frozen; None if nothing is.
+        layers: names of the frozen layers that have weights.
+        batch_norms: those of them that are batch normalisations. They compute with their running statistics in training too,
+            and leave them as they are.
+        trainable_before, trainable_after: trainable parameters of the whole model.
+    """
+
+    until: str | None
+    layers: tuple
+    batch_norms: tuple
+    trainable_before: int
+    trainable_after: int
+
+    def __str__(self):
+        counts = f"trainable parameters: {self.trainable_before:,} before, {self.trainable_after:,} after"
+        if self.until is None:
+            return f"Nothing is frozen; {counts}."
+        stages = "the stem" if self.until == "stem" else f"the stem to {self.until}"
+        return (
+            f"Frozen: {stages}; layers with weights: {len(self.layers)}, {self.layers[0]} to {self.layers[-1]}; "
+            f"batch normalisations among them, now in inference mode: {len(self.batch_norms)}; {counts}."
+        )
+
+
+def freeze(model, until="stage4"):
+    """Freezes a network from its input to a stage, that stage included, and makes all that follows trainable.
+
+    It sets ``trainable`` on layers, which also keeps frozen batch normalisation in inference mode: Keras 3 lets it overrule
+    the ``training`` argument of a call. Compile the model afterwards, or again.
+
+    Args:
+        model: a network of the catalogue in any lineage, built or loaded, alone or nested in another model (say, behind
+            augmentation and before a new head; what lies outside the network is made trainable).
+        until: ``"stem"``, ``"stage2"`` .. ``"stage5"`` (the stages of He et al. 2015, table 1: conv2_x to conv5_x), or None
+            to make everything trainable.
+
+    Returns:
+        A `Frozen`; print it.
+
+    Raises:
+        ModelError: not a ResNet, or a stage that it has not got.
+
+    Example:
+        >>> print(freeze(ResNet50(input_shape=(64, 64, 3), classes=6), until="stage4"))
+        Frozen: the stem to stage4; layers with weights: 86, conv1 to bn4f_branch2c; batch normalisations among them, now in
+        inference mode: 43; trainable parameters: 23,546,886 before, 14,988,294 after.
+    """
+    anatomy = take_apart(model)
+    stages = {"stem": anatomy.stem, **{f"stage{stage}": _steps(blocks) for stage, blocks in anatomy.stages.items()}}
+    if until is not None and until not in stages:
+        raise ModelError(one_of(f"stage of {anatomy.network.name}", until, (*stages, None)))
+    before = _trainable(model)
+    for layer in model._flatten_layers():  # one by one: on a model that is trainable already, Keras passes it over
+        layer.trainable = True
+    frozen = []
+    for stage, steps in stages.items() if until is not None else ():
+        frozen += [step.layer for step in steps if isinstance(step.layer, keras.layers.Layer)]
+        if stage == until:
+            break
+    for layer in frozen:
+        layer.trainable = False
+    weighted = [layer for layer in frozen if layer.weights]
+    return Frozen(
+        until=until,
+        layers=tuple(layer.name for layer in weighted),
+        batch_norms=tuple(layer.name for layer in weighted if isinstance(layer, keras.layers.BatchNormalization)),
+        trainable_before=before,
+        trainable_after=_trainable(model),
+    )
+
+
+def _steps(blocks):
+    return [step for block in blocks for step in block.steps]
+
+
+def _trainable(model):
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
