@@ -12,12 +12,16 @@ class LoadReport:
         missing: names that the model has and the file has not.
         unexpected: names that the file has and the model has not.
         reshaped: names that both have with different shapes, with those: `(name, shape in the file, shape in the model)`.
+        converted: what is not as it was in the file, in words: rotated or transposed kernels, biases set to zero or folded.
+        skipped: names of the model's classifier that were left as they were.
     """
 
     matched: tuple
     missing: tuple
     unexpected: tuple
     reshaped: tuple
+    converted: tuple = ()
+    skipped: tuple = ()
 
     @property
     def complete(self):
@@ -33,7 +37,9 @@ class LoadReport:
         if self.reshaped:
             shapes = [f"{name} {file} in the file, {model} in the model" for name, file, model in self.reshaped]
             parts.append(f"{len(shapes)} of another shape: {_some(shapes)}")
-        return "; ".join(parts)
+        if self.skipped:
+            parts.append(f"the model's own classifier kept: {_some(self.skipped)}")
+        return "; ".join([*parts, *self.converted])
 
 
 def _some(names, limit=3):

@@ -1,0 +1,197 @@
+"""What a weight file is: its dialect by the names, its lineage by whatever it says of itself."""
+
+import re
+from dataclasses import dataclass
+
+from keras_resnet.names import INPUT, STEM, Place
+from keras_resnet.weights.dialect import is_head_alone
+from keras_resnet.weights.dialects import CLASSIFIER, LINEAGE_FACTS, PREACT_FACTS, Facts
+
+# Further lineages whose layers have the names of a lineage; a saved graph tells them apart.
+_KIN = {"chollet": ("keras_v2", "coursera", "caffe", "broad"), "broad": ("caffe", "chollet"), "keras": ("he",)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found out: names of dialect and lineage (None where nothing tells), facts and evidence."""
+
+    dialect: str | None
+    lineage: str | None
+    facts: Facts
+    evidence: tuple
+
+
+def detect(file):
+    """The dialect and lineage of a file.
+
+    Args:
+        file: a `tensors.Canonical`.
+
+    Returns:
+        A `Finding`; its facts are those that the file states, and the lineage's where it states none.
+    """
+    if is_head_alone(file.tensors):
+        return Finding(None, None, Facts(), (*file.evidence, "a classifier head without its backbone"))
+    stated, evidence = _stated(file), list(file.evidence)
+    lineage, why = _lineage(file, stated)
+    evidence += why
+    kind = PREACT_FACTS if is_preact(file.tensors) else LINEAGE_FACTS
+    for kin in (lineage, *_KIN.get(lineage, ())):
+        if kin and stated.epsilon and not stated.differences(kind[kin]):
+            lineage = kin
+            evidence.append(f"the saved graph has {stated}")
+            break
+    merged = _completed(stated if file.stored.config else Facts(stem=stated.stem), kind.get(lineage, Facts()))
+    dialect = file.naming.dialect
+    if lineage == "broad" and dialect == "chollet" or lineage == "coursera":
+        dialect = lineage
+    return Finding(dialect, lineage, merged, tuple(evidence))
+
+
+def _completed(stated, known):
+    """What is stated, and for the rest what is known of the lineage. Names tell a padded pool, not how it is padded."""
+    return Facts(**{name: value if value is not None else getattr(known, name) for name, value in vars(stated).items()})
+
+
+def is_preact(keys):
+    """Whether activations stand before the convolutions."""
+    return any(isinstance(key, Place) and key.role == "norm" and key.branch in ("pre", "post") for key in keys)
+
+
+def _biases(tensors):
+    """Where convolutions have a bias: ``"all"``, ``"stem"``, ``"some"`` or ``"none"``."""
+    convolutions = [
+        key for key in tensors if isinstance(key, Place) and key.role == "conv" and not key.branch.startswith("gate")
+    ]
+    biased = [key for key in convolutions if "bias" in tensors[key]]
+    if len(biased) == len(convolutions):
+        return "all"
+    return "none" if not biased else "stem" if all(key.stage == STEM for key in biased) else "some"
+
+
+def _lineage(file, stated):
+    """The lineage that names and biases speak for, with the evidence."""
+    dialect, biases = file.naming.dialect, _biases(file.tensors)
+    sample = next((file.names[key] for key in file.tensors if isinstance(key, Place) and key.stage >= 2), None)
+    say = (
+        [f"layer names are {dialect}'s, e.g. {sample}" if sample and dialect else f"layer names are {dialect}'s"]
+        if dialect
+        else []
+    )
+    say.append(f"convolutions have biases: {biases}")
+    if file.naming.order is not None:
+        where = "before" if file.naming.order else "behind"
+        say.append(f"layers are named by class and count; in their order the shortcut stands {where} the last convolution")
+        return _by_order(file, biases), say
+    if dialect in ("chollet", "coursera"):
+        return _of_chollets_names(file, stated, biases, say), say
+    if dialect == "keras_applications":
+        return ("he" if biases == "none" else "keras"), say
+    return dialect, say
+
+
+def _of_chollets_names(file, stated, biases, say):
+    if biases == "stem":
+        return "caffe"
+    if biases == "none":
+        if "conv1_relu" in file.stored.names or any(re.fullmatch(r"res\d[a-z]\d*", name) for name in file.stored.names):
+            say.append("layers are named conv1_relu, res2a ..")
+            return "broad"
+        return "caffe" if stated.stem == "explicit" else "broad"
+    if stated.pool in ("zero", "ceil"):
+        say.append("a layer pads the stem's pool")
+        return "keras_v2"
+    if file.naming.dialect == "coursera":
+        say.append(f"the classifier is named {file.names[CLASSIFIER]}")
+        return "coursera"
+    return "chollet"
+
+
+def _by_order(file, biases):
+    if INPUT in {key.stage for key in file.tensors if isinstance(key, Place)}:
+        return "qubvel"
+    if file.naming.order:
+        return {"none": "keras_hub"}.get(biases, "keras")
+    if biases == "all":
+        head = file.tensors.get(CLASSIFIER, {}).get("kernel")
+        return "chollet" if head is None or head.shape[1] == 1000 else "coursera"
+    return "caffe" if biases == "stem" else "torchvision"
+
+
+def _stated(file):
+    """The facts that a file states: in its saved graph, or in the names of the layers that have no weights."""
+    stored = file.stored
+    if stored.config:
+        rows = [(layer["class_name"], layer["config"].get("name"), layer["config"]) for layer in stored.config]
+        return facts_of(rows, file.names, theano=stored.backend == "theano" or file.rotated)
+    names = list(stored.names)
+    stem = file.names.get(Place(STEM, 0, "1", "conv"))
+    pools = [number for number, name in enumerate(names) if re.fullmatch(r"max_?pooling2d(_\d+)?|pool1(_pool)?", name)]
+    if stem not in names or not pools or not re.search("input|data", names[0]):
+        return Facts()
+    padded = "pad" in names[names.index(stem) - 1]
+    pool = "zero" if "pad" in names[pools[0] - 1] else None
+    return Facts(pool=pool, stem="explicit" if padded or file.rotated else "same")
+
+
+def facts_of(rows, names, theano=False):
+    """Facts of a graph.
+
+    Args:
+        rows: `(class name, layer name, options)` of the layers in their order; options: ``epsilon``, ``padding``, ``strides``,
+            ``pool_size``, in the words of any version of Keras.
+        names: `Place` -> layer name.
+        theano: whether Theano computed it, for which "same" is equal on both sides.
+    """
+    by_name = {name: (kind, options) for kind, name, options in rows}
+    epsilons = {options.get("epsilon") for kind, _, options in rows if kind == "BatchNormalization"}
+    stem = by_name.get(names.get(Place(STEM, 0, "1", "conv")), (None, {}))[1]
+    same = _padding(stem) == "same" and _stride(stem) == 2 and not theano
+    return Facts(
+        epsilon=float(epsilons.pop()) if len(epsilons) == 1 else None,
+        stride=_strided(by_name, names),
+        pool=_pool(rows),
+        stem=("same" if same else "explicit") if stem and _stride(stem) == 2 else None,
+    )
+
+
+def _padding(options):
+    return options.get("padding", options.get("border_mode"))
+
+
+def _stride(options):
+    strides = options.get("strides", options.get("subsample", 1))
+    return max(strides) if isinstance(strides, list | tuple) else strides
+
+
+def _pool(rows):
+    for number, (kind, _, options) in enumerate(rows):
+        size = options.get("pool_size")
+        if kind == "MaxPooling2D" and (max(size) if isinstance(size, list | tuple) else size) == 3:
+            before, _, pads = rows[number - 1]
+            if _padding(options) == "same":
+                return "ceil"
+            if before == "ZeroPadding2D":
+                return "ceil" if _flat(pads.get("padding"))[:2] == [0, 1] else "zero"
+            return "infinity" if before == "Pad" else "valid"
+    return None
+
+
+def _flat(value):
+    return [item for part in value for item in _flat(part)] if isinstance(value, list | tuple) else [value]
+
+
+def _strided(by_name, names):
+    """Which convolution of a bottleneck halves the map on the way to stage 3."""
+    if Place(3, 0, "3", "conv") not in names:
+        return None
+
+    def stride(*place):
+        return _stride(by_name.get(names.get(Place(*place, "conv")), (None, {}))[1])
+
+    if stride(3, 0, "1") == 2:
+        return "1x1"
+    if stride(3, 0, "2") == 2:
+        return "3x3"
+    last = max((key.block for key in names if isinstance(key, Place) and key.stage == 2), default=0)
+    return "last 3x3" if stride(2, last, "2") == 2 else None

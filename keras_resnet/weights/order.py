@@ -1,0 +1,118 @@
+"""Places from the order and the shapes of the layers alone, for files and models whose layers are named by class and count.
+
+Keras orders layers by their depth, and those of one depth by the inputs of the addition that follows: the last convolution of a
+branch stands beside the shortcut's, before it or behind it. Where the two have equal shapes (ResNet-50's stage 2), the other
+stages tell which order the file has; where none tells, nothing is assumed.
+"""
+
+from keras_resnet.names import HEAD, INPUT, STEM, Place
+
+
+def places_in_order(convolutions, norms):
+    """Places of convolutions and normalisations.
+
+    Args:
+        convolutions: shapes `(kh, kw, in, out)` of the kernels, in the order of the network.
+        norms: `(channels, whether there is a gamma)` of the batch normalisations, in the order of the network.
+
+    Returns:
+        `(places of the convolutions, places of the normalisations, whether the shortcut stands before the last convolution)`,
+        or None where the shapes are no residual network's or leave more than one reading.
+    """
+    readings = []
+    for shortcut_first in (False, True):
+        found = _convolutions(convolutions, shortcut_first)
+        followed = found and _norms(found, convolutions, norms)
+        if followed:
+            readings.append((found, followed, shortcut_first))
+    if len(readings) == 2 and readings[0][:2] != readings[1][:2]:
+        return None
+    return readings[0] if readings else None
+
+
+def _convolutions(shapes, shortcut_first):
+    for stem in (1, 3):
+        if len(shapes) <= stem or stem == 3 and shapes[0][3] * 2 != shapes[2][3]:
+            continue
+        places = [Place(STEM, 0, str(number + 1), "conv") for number in range(stem)]
+        blocks = _blocks(shapes, stem, shapes[stem - 1][3], shortcut_first)
+        if blocks is not None:
+            return places + _number(blocks)
+    return None
+
+
+def _blocks(shapes, start, channels, shortcut_first):
+    """Blocks as lists of branches with whether a new stage begins, or None; tried in turn, the first that reaches the end."""
+    trail, options = [], [_options(shapes, start, channels, shortcut_first)]
+    while options:
+        option = next(options[-1], None)
+        if option is None:
+            options.pop()
+            if trail:
+                trail.pop()
+            continue
+        trail.append(option)
+        _, _, end, out = option
+        if end == len(shapes):
+            return [(branches, begins) for branches, begins, _, _ in trail]
+        options.append(_options(shapes, end, out, shortcut_first))
+    return None
+
+
+def _options(shapes, start, channels, shortcut_first):
+    """What block may begin at a convolution: `(branches, whether it begins a stage, where it ends, its channels)`."""
+    for kernels in ((1, 3, 1), (3, 3)):
+        main = [str(number + 1) for number in range(len(kernels))]
+        for projected in (True, False):
+            branches = list(main)
+            if projected:
+                branches.insert(len(main) - 1 if shortcut_first else len(main), "0")
+            end = start + len(branches)
+            if end > len(shapes):
+                continue
+            here = dict(zip(branches, shapes[start:end], strict=True))
+            out = here[main[-1]][3]
+            if not _chained([here[branch] for branch in main], kernels, channels):
+                continue
+            if projected and tuple(here["0"]) != (1, 1, channels, out):
+                continue
+            if not projected and len(kernels) == 3 and out != channels:
+                continue
+            yield branches, projected or out != channels, end, out
+
+
+def _chained(shapes, kernels, channels):
+    for (height, width, inputs, outputs), side in zip(shapes, kernels, strict=True):
+        grouped = side == 3 and inputs and channels % inputs == 0
+        if (height, width) != (side, side) or inputs != channels and not grouped:
+            return False
+        channels = outputs
+    return True
+
+
+def _number(blocks):
+    stage, index, places = 2, -1, []
+    for branches, begins in blocks:
+        stage, index = (stage + 1, 0) if begins and index >= 0 else (stage, index + 1)
+        places += [Place(stage, index, branch, "conv") for branch in branches]
+    return places
+
+
+def _norms(places, shapes, norms):
+    """The normalisations' places: behind every convolution, or before those of the branches and behind the last block."""
+    widths = [shape[3] for shape in shapes]
+    if len(norms) == len(places) and all(norm == (width, True) for norm, width in zip(norms, widths, strict=True)):
+        return [place._replace(role="norm") for place in places]
+    main = [place for place in places if place.stage != STEM and place.branch != "0"]
+    found = [place._replace(branch=_before(place.branch), role="norm") for place in main]
+    expected = [shape[2] for place, shape in zip(places, shapes, strict=True) if place in main]
+    found.append(Place(HEAD, 0, "post", "norm"))
+    expected.append(widths[-1] if places[-1].branch != "0" else widths[-2])
+    if len(norms) == len(found) + 2:
+        found = [Place(INPUT, 0, "1", "norm"), Place(STEM, 0, "1", "norm"), *found]
+        expected = [shapes[0][2], widths[0], *expected]
+    return found if [width for width, _ in norms] == expected else None
+
+
+def _before(branch):
+    return "pre" if branch == "1" else str(int(branch) - 1)

@@ -1,0 +1,242 @@
+"""Canonical tensors, `{Place: {role: tensor}}`: out of a file, and into a model. Compared first, read next, assigned last."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_resnet.errors import WeightsError, one_of
+from keras_resnet.names import HEAD, Place
+from keras_resnet.weights.dialect import Naming, name_places, translate
+from keras_resnet.weights.report import LoadReport
+from keras_resnet.weights.stored import Stored, StoredTensor
+
+KERNELS = ("theano", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """A file's tensors by place and role, kernels `(height, width, in, out)` for a cross-correlation.
+
+    Attributes:
+        stored: the `Stored` it comes from.
+        tensors: `Place` (or a str for a layer without one) -> role -> `StoredTensor`.
+        names: the same keys -> the layer's name in the file.
+        naming: the `Naming` that was found.
+        converted: what was done to the tensors, in words.
+        evidence: what decided, in words.
+        rotated: whether kernels are Theano's, turned by 180 degrees.
+    """
+
+    stored: Stored
+    tensors: dict
+    names: dict
+    naming: Naming
+    converted: tuple
+    evidence: tuple
+    rotated: bool
+
+
+@dataclass(frozen=True)
+class Slots:
+    """A model's variables: `tensors` and `names` as in `Canonical`, with variables in place of tensors."""
+
+    tensors: dict
+    names: dict
+    naming: Naming
+
+
+@dataclass
+class Plan:
+    """What goes where: triples of a name for messages, variable and `StoredTensor`; and the report."""
+
+    report: LoadReport
+    assignments: list = field(default_factory=list)
+
+
+def canonical(stored, kernels=None):
+    """A file's tensors by place and role.
+
+    Args:
+        stored: a `Stored`, still open.
+        kernels: ``"theano"`` (turned by 180 degrees) or ``"tensorflow"``; None to go by what the file says.
+
+    Raises:
+        WeightsError: ``kernels`` is neither; two layers claim one place.
+    """
+    if kernels not in (None, *KERNELS):
+        raise WeightsError(one_of("kernels", kernels, KERNELS))
+    layers, vocabulary, channels_first = translate(stored.layers)
+    shapes = {name: {role: tensor.shape for role, tensor in weights.items()} for name, weights in layers.items() if weights}
+    naming = name_places(shapes)
+    rotated, why = _rotated(stored, vocabulary, channels_first, kernels)
+    tensors = {key: dict(layers[name]) for name, key in naming.keys.items()}
+    converted = []
+    if rotated:
+        count = _turn(tensors)
+        converted.append(f"{count} kernels turned by 180 degrees, as Theano convolves")
+    if vocabulary == "torch" or channels_first:
+        converted.append("kernels transposed from (out, in, height, width)")
+    names = {key: name for name, key in naming.keys.items()}
+    return Canonical(stored, tensors, names, naming, tuple(converted), tuple(why), rotated)
+
+
+def _rotated(stored, vocabulary, channels_first, kernels):
+    """Whether kernels are Theano's, and the evidence."""
+    if kernels:
+        return kernels == "theano", [f"kernels are {kernels}'s, as was asked for"]
+    if vocabulary == "torch":
+        return False, []
+    if stored.backend:
+        return stored.backend == "theano", [f"the attribute backend is {stored.backend}"]
+    if vocabulary == "keras1":
+        if channels_first:
+            return True, ["Keras 1, which names no backend; kernels are (out, in, height, width): Theano's is assumed"]
+        return False, ["Keras 1, which names no backend; kernels are (height, width, in, out): TensorFlow's is assumed"]
+    return False, []
+
+
+def _turn(tensors):
+    """Rotates every convolution's kernel that is larger than one pixel."""
+    count = 0
+    for weights in tensors.values():
+        kernel = weights.get("kernel")
+        if kernel is not None and len(kernel.shape) == 4 and tuple(kernel.shape[:2]) != (1, 1):
+            weights["kernel"] = kernel.then(kernel.shape, lambda array: array[::-1, ::-1])
+            count += 1
+    return count
+
+
+def slots(model):
+    """The variables of a model by place and role; those of nested models too."""
+    layers = {}
+    for layer in _leaves(model):
+        weights = {weight.path.rsplit("/", 1)[-1]: weight for weight in layer.weights}
+        if layer.name in layers:
+            raise WeightsError(f"The model {model.name} has two layers named {layer.name}; expected every name once")
+        if weights:
+            layers[layer.name] = weights
+    shapes = {name: {role: tuple(weight.shape) for role, weight in weights.items()} for name, weights in layers.items()}
+    naming = name_places(shapes, prefixes=(f"{model.name}_",))
+    return Slots(
+        {key: layers[name] for name, key in naming.keys.items()}, {key: name for name, key in naming.keys.items()}, naming
+    )
+
+
+def _leaves(model):
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _leaves(layer)
+        else:
+            yield layer
+
+
+def plan(file, model, *, head="require"):
+    """Compares a file with a model and says what would go where.
+
+    Args:
+        file: a `Canonical`.
+        model: `Slots`.
+        head: ``"require"``, or ``"skip"`` to leave out the classifier of both.
+
+    Returns:
+        A `Plan`; nothing has been read or assigned.
+    """
+    ours, converted, skipped = dict(model.tensors), list(file.converted), []
+    theirs = {key: dict(weights) for key, weights in file.tensors.items()}
+    if head == "skip":
+        for key in [key for key in ours if _is_head(key)]:
+            skipped += [f"{model.names[key]}/{role}" for role in ours.pop(key)]
+        theirs = {key: weights for key, weights in theirs.items() if not _is_head(key)}
+    theirs, done = _with_zero_biases(theirs, ours)
+    converted += done
+    theirs, done = _without_biases(theirs, ours)
+    converted += done
+    result = Plan(LoadReport((), (), (), ()))
+    matched, missing, reshaped = [], [], []
+    for key, weights in ours.items():
+        for role, variable in weights.items():
+            name, tensor = f"{model.names[key]}/{role}", theirs.get(key, {}).get(role)
+            if tensor is None:
+                missing.append(name)
+            elif tuple(tensor.shape) != tuple(variable.shape):
+                reshaped.append((name, tuple(tensor.shape), tuple(variable.shape)))
+            else:
+                matched.append(name)
+                result.assignments.append((f"{file.names.get(key, name)}/{role}", variable, tensor))
+    unexpected = [
+        f"{file.names[key]}/{role}" for key, weights in theirs.items() for role in weights if role not in ours.get(key, {})
+    ]
+    result.report = LoadReport(*map(tuple, (matched, missing, unexpected, reshaped, converted, skipped)))
+    return result
+
+
+def _is_head(key):
+    return isinstance(key, Place) and key.stage == HEAD and key.role == "dense"
+
+
+def _convolutions(tensors):
+    return [key for key in tensors if isinstance(key, Place) and key.role == "conv" and not key.branch.startswith("gate")]
+
+
+def _with_zero_biases(theirs, ours):
+    """Zeros for the biases that a network without any has not got, where the model has some."""
+    blocks = [key for key in _convolutions(theirs) if key.stage >= 2]
+    if not blocks or any("bias" in theirs[key] for key in blocks):
+        return theirs, []
+    bare = [key for key in _convolutions(theirs) if "bias" not in theirs[key] and "bias" in ours.get(key, {})]
+    for key in bare:
+        shape = tuple(ours[key]["bias"].shape)
+        theirs[key]["bias"] = StoredTensor(shape, lambda shape=shape: np.zeros(shape, "float32"))
+    return theirs, [f"{len(bare)} convolution biases set to zero, which the file has not got"] if bare else []
+
+
+def _without_biases(theirs, ours):
+    """Takes biases that the model has not got into the running means that follow: x + b - m = x - (m - b)."""
+    folded = 0
+    for key in _convolutions(theirs):
+        norm = key._replace(role="norm")
+        if "bias" not in theirs[key] or key not in ours or "bias" in ours[key] or "moving_mean" not in theirs.get(norm, {}):
+            continue
+        bias, mean = theirs[key].pop("bias"), theirs[norm]["moving_mean"]
+        if mean.shape == bias.shape:
+            theirs[norm]["moving_mean"] = _difference(mean, bias)
+            folded += 1
+    return theirs, [f"{folded} convolution biases, which the model has not got, taken into the running means"] if folded else []
+
+
+def _difference(mean, bias):
+    return mean.then(mean.shape, lambda array: array - bias.read())
+
+
+def read_all(assignments, path, nonfinite="refuse"):
+    """Reads what a plan assigns: float32 arrays in its order.
+
+    Raises:
+        WeightsError: NaN, infinity or a negative variance, with the layer's name, unless ``nonfinite`` is ``"warn"``.
+    """
+    arrays, faults = [], []
+    for name, _, tensor in assignments:
+        array = np.asarray(tensor.read())
+        array = array if array.dtype == np.float32 else array.astype("float32")
+        fault = _fault(name, array)
+        if fault:
+            faults.append(f"{name} holds {fault}")
+        arrays.append(array)
+    if faults and nonfinite != "warn":
+        more = f", and so do {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise WeightsError(f"{path}: {faults[0]}{more}; expected finite numbers. nonfinite='warn' takes them as they are")
+    return arrays, faults
+
+
+def _fault(name, array):
+    if not np.isfinite(array.sum()) and not np.isfinite(array).all():  # a finite sum has finite terms alone
+        return "NaN" if np.isnan(array).any() else "infinity"
+    if name.endswith("/moving_variance") and array.size and array.min() < 0:
+        return f"a negative variance, {array.min():g}"
+    return None
+
+
+def assign(assignments, arrays):
+    """Sets the variables."""
+    for (_, variable, _), array in zip(assignments, arrays, strict=True):
+        variable.assign(array)
