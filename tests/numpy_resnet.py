@@ -1,12 +1,15 @@
-"""The forward pass of Chollet's ResNet-50 in NumPy, float64, from the equations alone; nothing of the package is used."""
+"""The forward pass of ResNets with Caffe's layer names in NumPy, float64, from the equations alone.
+
+Nothing of the package is used. What Chollet's and He's networks do differently is a parameter.
+"""
 
 import numpy as np
 
 BATCH_NORM_EPSILON = 1e-3  # the default of Keras's BatchNormalization, which Chollet's file leaves as it is
 
 
-def convolution(x, kernel, bias, stride=1, padding=0):
-    """Cross-correlation: x `(N, H, W, C)`, kernel `(kh, kw, C, F)`, bias `(F,)`, zeros around."""
+def convolution(x, kernel, bias=0, *, stride=1, padding=0):
+    """Cross-correlation: x `(N, H, W, C)`, kernel `(kh, kw, C, F)`, bias `(F,)` or none, zeros around."""
     kh, kw, channels, filters = kernel.shape
     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     height, width = (x.shape[1] - kh) // stride + 1, (x.shape[2] - kw) // stride + 1
@@ -19,11 +22,15 @@ def convolution(x, kernel, bias, stride=1, padding=0):
     return patches.reshape(len(x), height, width, -1) @ kernel.reshape(-1, filters) + bias
 
 
-def normalise(x, gamma, beta, mean, variance):
-    return gamma * (x - mean) / np.sqrt(variance + BATCH_NORM_EPSILON) + beta
+def normalise(x, gamma, beta, mean, variance, epsilon):
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
 
 
-def max_pool(x, size=3, stride=2):
+def max_pool(x, size=3, stride=2, ceil=False):
+    """Without padding; ``ceil``: a last window that is partly outside counts too, with what it has inside (Caffe)."""
+    if ceil:
+        rest = [-(side - size) % stride for side in x.shape[1:3]]
+        x = np.pad(x, ((0, 0), (0, rest[0]), (0, rest[1]), (0, 0)), constant_values=-np.inf)
     height, width = (x.shape[1] - size) // stride + 1, (x.shape[2] - size) // stride + 1
     views = [
         x[:, row : row + stride * height : stride, column : column + stride * width : stride][:, :height, :width]
@@ -38,13 +45,18 @@ def relu(x):
 
 
 class Network:
-    """Weights as a dict of layer name -> list of arrays, in the order of Keras; biases and statistics included."""
+    """Weights as a dict of layer name -> list of arrays, in the order of Keras: statistics too, and biases where there are any.
 
-    def __init__(self, weights):
+    ``epsilon``: of every normalisation. ``ceil``: how the stem's pool rounds, see `max_pool`.
+    """
+
+    def __init__(self, weights, *, epsilon=BATCH_NORM_EPSILON, ceil=False):
+        self.epsilon, self.ceil = epsilon, ceil
         self.weights = {name: [array.astype("float64") for array in arrays] for name, arrays in weights.items()}
 
     def conv_bn(self, x, conv, bn, stride=1, padding=0):
-        return normalise(convolution(x, *self.weights[conv], stride, padding), *self.weights[bn])
+        y = convolution(x, *self.weights[conv], stride=stride, padding=padding)
+        return normalise(y, *self.weights[bn], self.epsilon)
 
     def block(self, x, name, stride=1, projection=False):
         """One bottleneck; `name` is e.g. "2a". The stride stands in the first 1x1 convolution."""
@@ -56,7 +68,7 @@ class Network:
 
     def logits(self, images, depths=(3, 4, 6, 3)):
         x = relu(self.conv_bn(images.astype("float64"), "conv1", "bn_conv1", stride=2, padding=3))
-        x = max_pool(x)
+        x = max_pool(x, ceil=self.ceil)
         for stage, depth in enumerate(depths, start=2):
             for index in range(depth):
                 first = index == 0
