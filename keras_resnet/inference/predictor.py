@@ -5,7 +5,7 @@ import numpy as np
 from keras_resnet.errors import DataError
 from keras_resnet.workdir import Workdir
 
-UNUSUAL = 4  # standard deviations: fewer than one training image in a thousand lies this far from the mean
+UNUSUAL = 4  # standard deviations of the training images; of normally distributed values, one in 16,000 lies farther off
 
 
 class Predictor:
