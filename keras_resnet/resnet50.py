@@ -11,14 +11,16 @@ import keras
 from keras import backend, layers
 
 from keras_resnet.blocks import conv_block, identity_block
+from keras_resnet.fast import accelerate
 from keras_resnet.models import create_model
 from keras_resnet.models.build import check_arguments
 from keras_resnet.models.inputs import image_input, model_inputs
+from keras_resnet.models.pretrained import choose
 
 
 def ResNet50(
     include_top=True,
-    weights=None,
+    weights="imagenet",
     input_tensor=None,
     input_shape=None,
     pooling=None,
@@ -27,6 +29,8 @@ def ResNet50(
     name="resnet50",
     *,
     lineage="chollet",
+    head="require",
+    stem="require",
 ):
     """Builds a ResNet-50.
 
@@ -35,7 +39,8 @@ def ResNet50(
 
     Args:
         include_top: whether to end in the classifier: average over the whole last feature map, then a dense layer.
-        weights: None for random weights, or the path of a weight file that this package saved.
+        weights: ``"imagenet"`` for the published weights, downloaded where they are not there (Chollet's file, top-1 74.704 %);
+            the name of another known file (`weights.KNOWN_FILES`); the path of a weight file; or None for random weights.
         input_tensor: a Keras tensor to build upon instead of a new input, e.g. the output of a `Rescaling` layer.
         input_shape: `(height, width, channels)` without the batch axis, each side at least 32 or None for an open size.
             None means `(224, 224, 3)` with the top and `(None, None, 3)` without.
@@ -46,16 +51,18 @@ def ResNet50(
         name: name of the model.
         lineage: whose ResNet-50: Chollet's, which is written out below, or another of the catalogue, e.g. ``"torchvision"``;
             there a ``name`` of your own becomes the prefix of the layer names too.
+        head: ``"skip"`` keeps the new classifier and loads the rest, e.g. for other ``classes`` than the file's.
+        stem: ``"adapt"`` gives the file's first kernel the network's number of input channels, as `weights.load` says.
 
     Returns:
         A `keras.Model`; with 1000 classes it has 25,636,712 parameters.
 
     Raises:
         ModelError: an argument cannot be met; the message names it and what would be accepted.
-        WeightsError: the weight file is not there, is damaged, or does not fit.
+        WeightsError: the weight file is not there and cannot be downloaded, is damaged, or does not fit.
 
     Example:
-        >>> model = ResNet50(input_shape=(64, 64, 3), classes=6)
+        >>> model = ResNet50(weights=None, input_shape=(64, 64, 3), classes=6)
         >>> model.output_shape, model.count_params()
         ((None, 6), 23600006)
     """
@@ -70,9 +77,13 @@ def ResNet50(
             pooling=pooling,
             classifier_activation=classifier_activation,
             weights=weights,
+            head=head,
+            stem=stem,
             name=None if name == "resnet50" else name,
         )
     check_arguments(include_top, pooling, classes, weights)
+    top = {"include_top": include_top, "classes": classes}
+    pretrained = choose(weights, model="resnet50", lineage=lineage, **top, head=head, stem=stem)
     images = image_input(input_tensor, input_shape, 224 if include_top else None)
     axis = 1 if backend.image_data_format() == "channels_first" else 3
 
@@ -111,11 +122,8 @@ def ResNet50(
         x = layers.GlobalMaxPooling2D(name="max_pool")(x)
 
     model = keras.Model(model_inputs(images), x, name=name)
-    if weights is not None:
-        from keras_resnet.weights import load
-
-        load(model, weights)
-    return model
+    pretrained.into(model)
+    return accelerate(model)
 
 
 def _average_whole_map(x, axis):

@@ -9,7 +9,7 @@ from keras_resnet.errors import ModelError, WeightsError
 
 @pytest.fixture(scope="module")
 def signs_net():
-    model = kr.ResNet50(input_shape=(64, 64, 3), classes=6, classifier_activation=None)
+    model = kr.ResNet50(weights=None, input_shape=(64, 64, 3), classes=6, classifier_activation=None)
     randomise(model, seed=1)
     return model
 
@@ -20,7 +20,7 @@ def shapes(model, kind):
 
 def test_counts_are_the_published_ones(signs_net):
     # 25,636,712: keras.applications' table; 23,600,006 and 53,120: the course notebook's summary.
-    assert kr.ResNet50().count_params() == 25_636_712
+    assert kr.ResNet50(weights=None).count_params() == 25_636_712
     assert signs_net.count_params() == 23_600_006
     assert sum(int(np.prod(w.shape)) for w in signs_net.non_trainable_weights) == 53_120
     assert len(signs_net.layers) == 177
@@ -48,7 +48,7 @@ def test_layers_stand_in_the_order_of_the_published_file(signs_net):
     [(224, (230, 112, 55, 55, 28, 14, 7)), (64, (70, 32, 15, 15, 8, 4, 2)), (32, (38, 16, 7, 7, 4, 2, 1))],
 )
 def test_feature_maps_have_the_published_sizes(size, sides):
-    model = kr.ResNet50(include_top=False, input_shape=(size, size, 3))
+    model = kr.ResNet50(weights=None, include_top=False, input_shape=(size, size, 3))
     pads = shapes(model, keras.layers.ZeroPadding2D) + [tuple(model.get_layer("conv1").output.shape[1:])]
     pools = shapes(model, keras.layers.MaxPooling2D)
     stages = [tuple(model.get_layer(f"bn{stage}a_branch1").output.shape[1:]) for stage in (2, 3, 4, 5)]
@@ -71,7 +71,7 @@ def test_batch_norm_has_kerass_epsilon_and_momentum(signs_net):
 
 
 def test_open_size_pools_globally_and_equals_the_fixed_size(signs_net):
-    model = kr.ResNet50(input_shape=(None, None, 3), classes=6, classifier_activation=None)
+    model = kr.ResNet50(weights=None, input_shape=(None, None, 3), classes=6, classifier_activation=None)
     model.set_weights(signs_net.get_weights())
     images = np.random.default_rng(3).uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
     np.testing.assert_allclose(model.predict(images, verbose=0), signs_net.predict(images, verbose=0), rtol=1e-4, atol=1e-4)
@@ -81,7 +81,7 @@ def test_without_the_top_pooling_is_the_map_reduced(signs_net):
     images = np.random.default_rng(4).uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
     outputs = {}
     for pooling in (None, "avg", "max"):
-        model = kr.ResNet50(include_top=False, pooling=pooling, input_shape=(64, 64, 3))
+        model = kr.ResNet50(weights=None, include_top=False, pooling=pooling, input_shape=(64, 64, 3))
         model.set_weights(signs_net.get_weights()[:-2])
         outputs[pooling] = model.predict(images, verbose=0)
     np.testing.assert_allclose(outputs["avg"], outputs[None].mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
@@ -89,13 +89,13 @@ def test_without_the_top_pooling_is_the_map_reduced(signs_net):
 
 
 def test_default_inputs_are_those_of_keras():
-    assert kr.ResNet50().input_shape == (None, 224, 224, 3)
-    assert kr.ResNet50(include_top=False).input_shape == (None, None, None, 3)
+    assert kr.ResNet50(weights=None).input_shape == (None, 224, 224, 3)
+    assert kr.ResNet50(weights=None, include_top=False).input_shape == (None, None, None, 3)
 
 
 def test_input_tensor_is_built_upon(signs_net):
     pixels = keras.Input((64, 64, 3))
-    model = kr.ResNet50(input_tensor=keras.layers.Rescaling(2.0)(pixels), classes=6, classifier_activation=None)
+    model = kr.ResNet50(weights=None, input_tensor=keras.layers.Rescaling(2.0)(pixels), classes=6, classifier_activation=None)
     model.set_weights(signs_net.get_weights())
     images = np.random.default_rng(5).uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
     np.testing.assert_allclose(model.predict(images, verbose=0), signs_net.predict(2 * images, verbose=0), rtol=1e-5, atol=1e-5)
@@ -113,7 +113,7 @@ def test_input_tensor_is_built_upon(signs_net):
 )
 def test_impossible_arguments_are_named(arguments, message):
     with pytest.raises(ModelError, match=message):
-        kr.ResNet50(**arguments)
+        kr.ResNet50(**{"weights": None, **arguments})
 
 
 def test_a_missing_weight_file_is_named():

@@ -10,6 +10,7 @@ _HOME = {
     "ModelSpec": "spec",
     "check_train_eval_gap": "batch_norm",
     "create_model": "build",
+    "decode_predictions": "imagenet",
     "differences": "identity",
     "features": "pyramid",
     "freeze": "freezing",

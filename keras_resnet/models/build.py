@@ -6,11 +6,13 @@ import keras
 
 from keras_resnet import cpu
 from keras_resnet.errors import ModelError
+from keras_resnet.fast import accelerate
 from keras_resnet.models.assemble import assemble
 from keras_resnet.models.catalog import resolve
 from keras_resnet.models.head import classify, pool
 from keras_resnet.models.inputs import image_input, model_inputs
 from keras_resnet.models.maker import KerasMaker
+from keras_resnet.models.pretrained import choose, split
 
 
 def create_model(
@@ -25,6 +27,8 @@ def create_model(
     pooling=None,
     classifier_activation="softmax",
     weights=None,
+    head="require",
+    stem="require",
     dtype=None,
     name=None,
     **choices,
@@ -43,7 +47,11 @@ def create_model(
         include_top: whether to end in the classifier.
         pooling: without the top: None for the last feature map, ``"avg"`` or ``"max"`` for its global average or maximum.
         classifier_activation: activation of the top; None for logits.
-        weights: None for random weights, or the path of a weight file.
+        weights: None for random weights; ``"imagenet"`` for the first published file of this network and lineage, or the name
+            of another (`weights.KNOWN_FILES`), downloaded where it is not there; or the path of a weight file.
+        head: ``"skip"`` keeps the new classifier and loads the rest, e.g. for other ``classes`` than the file's.
+        stem: ``"adapt"`` gives the file's first kernel the network's number of input channels, as `weights.load` says.
+            `ModelSpec` has fields ``head`` and ``stem`` too: their values are taken here as well.
         dtype: dtype policy of the layers, e.g. ``"mixed_bfloat16"``; None for Keras's own. Under a mixed policy the
             classifier computes in float32.
         name: None gives the layers the names they have in their lineage. Any other name becomes the model's and, with an
@@ -56,27 +64,27 @@ def create_model(
 
     Raises:
         ModelError: an argument cannot be met; the message names it and what would be accepted.
-        WeightsError: the weight file is not there, is damaged, or does not fit.
+        WeightsError: the weight file is not there and cannot be downloaded, is damaged, or does not fit.
 
     Example:
         >>> net = create_model("resnet18", input_shape=(64, 64, 3), classes=6, zero_init_gamma=True)
         >>> net.output_shape
         (None, 6)
     """
-    spec = resolve(model, lineage, **choices)
+    loading, fields = split(head, stem)
+    spec = resolve(model, lineage, **choices, **fields)
     classes = spec.classes if classes is None else classes
     check_arguments(include_top, pooling, classes, weights)
     _check_data_format()
+    top = {"include_top": include_top, "classes": classes}
+    pretrained = choose(weights, model=model, lineage=spec.lineage, **top, **loading)
     images = image_input(input_tensor, input_shape, spec.input_size if include_top else None, name=name and f"{name}_input")
     make = KerasMaker(spec, prefix=name, dtype=dtype, classes=classes)
     x = assemble(images, spec, make)
     x = classify(x, spec, make, classes, classifier_activation) if include_top else pool(x, make, pooling)
     network = keras.Model(model_inputs(images), x, name=name or model)
-    if weights is not None:
-        from keras_resnet.weights import load
-
-        load(network, weights)
-    return network
+    pretrained.into(network)
+    return accelerate(network)
 
 
 def check_arguments(include_top, pooling, classes, weights):
@@ -90,7 +98,7 @@ def check_arguments(include_top, pooling, classes, weights):
     if include_top and (not isinstance(classes, int) or isinstance(classes, bool) or classes < 1):
         raise ModelError(f"classes: expected an int of at least 1, received {classes!r}")
     if weights is not None and not isinstance(weights, str | os.PathLike):
-        raise ModelError(f"weights: expected None or the path of a weight file, received {weights!r}")
+        raise ModelError(f"weights: expected None, 'imagenet', the name of a known file or a path, received {weights!r}")
 
 
 def _check_data_format():

@@ -57,7 +57,7 @@ def freeze(model, until="stage4"):
         ModelError: not a ResNet, or a stage that it has not got.
 
     Example:
-        >>> print(freeze(ResNet50(input_shape=(64, 64, 3), classes=6), until="stage4"))
+        >>> print(freeze(ResNet50(weights=None, input_shape=(64, 64, 3), classes=6), until="stage4"))
         Frozen: the stem to stage4; layers with weights: 86, conv1 to bn4f_branch2c; batch normalisations among them, now in
         inference mode: 43; trainable parameters: 23,546,886 before, 14,988,294 after.
     """

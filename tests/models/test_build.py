@@ -124,12 +124,12 @@ def test_kerass_networks_are_kerass(name):
 
 
 def test_resnet50_takes_a_lineage():
-    model = kr.ResNet50(input_shape=(32, 32, 3), classes=4, lineage="torchvision")
+    model = kr.ResNet50(weights=None, input_shape=(32, 32, 3), classes=4, lineage="torchvision")
     assert model.get_layer("layer4_2_conv3").strides == (1, 1)
     assert model.get_layer("layer4_0_conv2").strides == (2, 2)
     assert model.count_params() == 25_610_152 - 2_049_000 + 4 * 2049
     with pytest.raises(ModelError, match="Unknown lineage of resnet50: received 'tf'; expected one of 'chollet', 'keras_v2'"):
-        kr.ResNet50(lineage="tf")
+        kr.ResNet50(weights=None, lineage="tf")
 
 
 def test_input_open_sizes_channels_and_tensors():
@@ -297,7 +297,7 @@ def test_logits_are_the_logarithms_of_the_probabilities():
         ({"lineage": "timm"}, "Unknown lineage of resnet-tiny: received 'timm'; expected one of 'chollet'"),
         ({"classes": 2.5}, "classes: expected an int of at least 1, received 2.5"),
         ({"pooling": "sum"}, "pooling: expected None, 'avg' or 'max', received 'sum'"),
-        ({"weights": 5}, "weights: expected None or the path of a weight file, received 5"),
+        ({"weights": 5}, "weights: expected None, 'imagenet', the name of a known file or a path, received 5"),
         ({"deepness": 5}, "Unknown argument of resnet-tiny: received 'deepness'; expected one of 'depths', 'widths'"),
         ({"input_tensor": IMAGES}, "input_tensor: expected a Keras tensor, received ndarray"),
     ],

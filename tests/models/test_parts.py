@@ -80,7 +80,7 @@ def test_features_refuse_what_has_none():
 
 
 def test_freezing_says_what_it_froze():
-    model = kr.ResNet50(input_shape=(64, 64, 3), classes=6)
+    model = kr.ResNet50(weights=None, input_shape=(64, 64, 3), classes=6)
     report = kr.freeze(model, until="stage4")
     # conv1 and its normalisation; in stages 2 to 4, 13 blocks of 3 pairs and 3 projections' pairs.
     assert len(report.layers) == 2 * (1 + 13 * 3 + 3)
@@ -145,7 +145,7 @@ def test_a_renamed_or_loaded_network_is_known(tmp_path):
 
 
 def test_identity_prints_what_it_is():
-    text = str(identify(kr.ResNet50(input_shape=(64, 64, 3), classes=6)))
+    text = str(identify(kr.ResNet50(weights=None, input_shape=(64, 64, 3), classes=6)))
     assert text.startswith("resnet50 of lineage chollet; input 64 x 64 x 3, 6 classes, 23,600,006 parameters. ")
     assert "lineage coursera computes the same; published weights expect preprocessing 'caffe'." in text
     odd = str(identify(tiny(norm="group", se_ratio=0.25, residual_scale="learned")))
@@ -157,7 +157,7 @@ def test_identity_prints_what_it_is():
 
 
 def test_differences_are_put_into_words():
-    chollet = identify(kr.ResNet50(input_shape=(64, 64, 3)))
+    chollet = identify(kr.ResNet50(weights=None, input_shape=(64, 64, 3)))
     # The facts of keras-team/keras-applications issue 8: padded pool, another epsilon; and Keras 3's order and names.
     assert [str(each) for each in chollet.differences("resnet50", "keras")] == [
         "padding of the stem's pool: here none; there one pixel of zeros on each side",
