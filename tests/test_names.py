@@ -8,6 +8,12 @@ NAMES = [
     ("chollet", Place(2, 0, "0", "conv"), "res2a_branch1"),
     ("chollet", Place(4, 5, "3", "norm"), "bn4f_branch2c"),
     ("chollet", Place(HEAD, 0, "1", "dense"), "fc1000"),
+    ("chollet", Place(INPUT, 0, "1", "norm"), "bn_data"),
+    ("chollet", Place(STEM, 0, "3", "conv"), "conv1c"),
+    ("chollet", Place(STEM, 0, "2", "norm"), "bn_conv1b"),
+    ("chollet", Place(4, 1, "pre", "norm"), "bn4b_preact"),
+    ("chollet", Place(4, 1, "gate2", "conv"), "res4b_gate2"),
+    ("chollet", Place(HEAD, 0, "post", "norm"), "bn_post"),
     ("coursera", Place(HEAD, 0, "1", "dense"), "fc6"),
     ("broad", Place(2, 0, "2", "pad"), "padding2a_branch2b"),
     ("broad", Place(5, 2, "out", "add"), "res5c"),
@@ -75,3 +81,13 @@ def test_other_names_have_no_place():
         assert place_of("chollet", name) is None
     assert layer_name("chollet", Place(2, 0, "out", "add")) is None
     assert keras_name(None) is None
+
+
+def test_chollets_names_have_one_for_every_layer_with_weights_and_mean_the_same_everywhere():
+    weighted = {key for rows in GRAMMARS.values() for key in rows if key[2] in ("conv", "norm", "dense")}
+    assert weighted <= GRAMMARS["chollet"].keys()
+    zones = {"input": INPUT, "stem": STEM, "head": HEAD, "block": 3}
+    for zone, branch, role in weighted:
+        place = Place(zones[zone], 0, branch, role)
+        name = layer_name("chollet", place)
+        assert all(place_of(grammar, name) in (None, place) for grammar in GRAMMARS), name

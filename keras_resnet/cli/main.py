@@ -12,13 +12,15 @@ import sys
 from keras_resnet.errors import KerasResNetError
 from keras_resnet.version import __version__
 
-# Command -> one line of help. The module keras_resnet.cli.<command> has `add_arguments(parser)`, `run(arguments)`.
+# Command -> one line of help. The module keras_resnet.cli.<command> has `add_arguments(parser)` and `run(arguments)`,
+# which returns None or an exit status.
 COMMANDS = {
     "train": "train a network on an image set and write a run folder",
     "evaluate": "measure a trained run on the test images of a set",
     "predict": "say what a trained run sees in photographs",
+    "runs": "compare the runs of a folder in a table and one picture",
     "models": "list the networks, their lineages, parameters and multiply-adds",
-    "weights": "say what a weight file is, and whether it would load",
+    "weights": "say what a weight file is, convert, compare and fetch such files",
     "data": "make, pack, check and show image sets in the SIGNS layout",
     "bench": "measure this package against other libraries on this machine",
 }
@@ -54,7 +56,7 @@ def main(argv=None):
     command = next((word for word in argv if word in COMMANDS), None)
     arguments = build_parser(command).parse_args(argv)
     try:
-        importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
+        status = importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
     except BrokenPipeError:  # the reader, e.g. `head`, has seen enough; nothing more can be flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -66,7 +68,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("keras-resnet: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def _line(error):

@@ -2,8 +2,9 @@
 
 import contextlib
 import io
-import json
 import re
+import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import h5py
 from keras_resnet.errors import WeightsError
 from keras_resnet.files import HDF5_SIGNATURE, describe, open_hdf5
 from keras_resnet.weights import hdf5, torch_files
-from keras_resnet.weights.stored import PROPORTION, guarded
+from keras_resnet.weights.graph import LONGEST, has_class, layers_of
+from keras_resnet.weights.stored import FAULTS, FLOOR, PROPORTION, guarded
 
 _MEMBER = "model.weights.h5"
 _EXPECTED = "expected HDF5, .keras, .safetensors or a file of torch.save"
@@ -31,8 +33,8 @@ def opened(path):
     with open(path, "rb") as stream:
         head = stream.read(16)
     if head.startswith(HDF5_SIGNATURE):
-        with open_hdf5(path, WeightsError) as file:
-            yield hdf5.stored(file, path)
+        with open_hdf5(path, WeightsError) as file, open(path, "rb") as stream:
+            yield hdf5.stored(file, path, stream)
     elif head.startswith(b"PK\x03\x04"):
         with _zipped(path) as stored:
             yield stored
@@ -64,7 +66,7 @@ def _zipped(path):
     """A .keras archive, or a file of torch.save, which is a zip archive too."""
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as problem:
+    except FAULTS as problem:
         raise WeightsError(f"{path} is a zip archive that is truncated or damaged ({problem}); {_EXPECTED}") from None
     with archive:
         members = {member.filename: member for member in archive.infolist()}
@@ -72,14 +74,29 @@ def _zipped(path):
             if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name):
                 raise WeightsError(f"{path} has a member that leaves its folder, {name!r}; nothing was unpacked")
         if any(name.endswith("data.pkl") for name in members):
+            _check_whole(path, archive)
             with torch_files.pickled(path) as stored:
                 yield stored
             return
         if _MEMBER not in members:
             raise WeightsError(f"{path} is a zip archive without {_MEMBER}, so not a .keras file; {_EXPECTED}")
         config = _archived_config(path, archive, members)
-        with _archived_hdf5(path, archive, members[_MEMBER]) as file:
-            yield hdf5.stored(file, path, config=config, container="keras")
+        with _archived_hdf5(path, archive, members[_MEMBER]) as (file, stream):
+            yield hdf5.stored(file, path, stream, config=config, container="keras")
+
+
+def _check_whole(path, archive):
+    """Refuses a file of torch.save whose members are longer than it is, for PyTorch compresses none, or that is damaged.
+
+    Where the zip archive is damaged, `torch.load` (2.13) gives tensors of whatever is in memory, and no error.
+    """
+    declared, present = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    if declared > present:
+        raise WeightsError(f"{path} unpacks to {declared:,} bytes from {present:,}; refused as a bomb")
+    with guarded(path):
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise WeightsError(f"{path} is damaged: its member {damaged!r} is not what the archive's checksum says")
 
 
 def _archived_config(path, archive, members):
@@ -87,9 +104,9 @@ def _archived_config(path, archive, members):
     with guarded(path):
         if "config.json" not in members:
             return ()
-        text = _unpacked(path, archive, members["config.json"])
-        layers = hdf5.graph_layers(json.loads(text))
-    if any(layer.get("class_name") == "Lambda" for layer in layers):
+        with _unpacked(path, archive, members["config.json"]) as stream:
+            layers = layers_of(stream.read(LONGEST + 1))
+    if has_class(layers, "Lambda"):
         raise WeightsError(
             f"{path} has a Lambda layer, which is code of the file's own; it was not run, and the file is refused"
         )
@@ -99,11 +116,16 @@ def _archived_config(path, archive, members):
 @contextlib.contextmanager
 def _archived_hdf5(path, archive, member):
     with guarded(path):
-        stored = member.compress_type == zipfile.ZIP_STORED
-        stream = _Part(path, member) if stored else io.BytesIO(_unpacked(path, archive, member))
+        if member.compress_type == zipfile.ZIP_STORED:
+            with archive.open(member) as whole:  # read once for the checksum, which is tested at the end
+                while whole.read(1 << 20):
+                    pass
+            stream = _Part(path, member)
+        else:
+            stream = _unpacked(path, archive, member)
         file = h5py.File(stream, "r")
     with stream, file:
-        yield file
+        yield file, stream
 
 
 class _Part(io.RawIOBase):
@@ -141,8 +163,13 @@ class _Part(io.RawIOBase):
 
 
 def _unpacked(path, archive, member):
+    """What is compressed, as a stream: in memory where it is no longer than the file, else on the disk."""
     if member.file_size > PROPORTION * max(member.compress_size, 1):
         raise WeightsError(
             f"{path}: {member.filename} unpacks to {member.file_size:,} bytes from {member.compress_size:,}; refused as a bomb"
         )
-    return archive.read(member)
+    stream = tempfile.SpooledTemporaryFile(max(FLOOR, path.stat().st_size))
+    with archive.open(member) as packed:
+        shutil.copyfileobj(packed, stream)
+    stream.seek(0)
+    return stream

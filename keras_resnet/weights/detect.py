@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keras_resnet.names import INPUT, STEM, Place
 from keras_resnet.weights.dialect import is_head_alone
-from keras_resnet.weights.dialects import CLASSIFIER, LINEAGE_FACTS, PREACT_FACTS, Facts
+from keras_resnet.weights.dialects import CLASSIFIER, LINEAGE_FACTS, PREACT_FACTS, TARGETS, Facts
 
 # Further lineages whose layers have the names of a lineage; a saved graph tells them apart.
 _KIN = {"chollet": ("keras_v2", "coursera", "caffe", "broad"), "broad": ("caffe", "chollet"), "keras": ("he",)}
@@ -35,17 +35,40 @@ def detect(file):
     stated, evidence = _stated(file), list(file.evidence)
     lineage, why = _lineage(file, stated)
     evidence += why
-    kind = PREACT_FACTS if is_preact(file.tensors) else LINEAGE_FACTS
+    kind, own = facts_by_lineage(file.tensors), file.stored.said.get("lineage")
+    if own in kind:
+        departures = _departures(file.stored.said)
+        evidence.append(f"the file states its lineage, {own}" + (f", with {departures}" if departures != Facts() else ""))
+        return Finding(_dialect(file, own, stated=True), own, _completed(departures, kind[own]), tuple(evidence))
     for kin in (lineage, *_KIN.get(lineage, ())):
         if kin and stated.epsilon and not stated.differences(kind[kin]):
             lineage = kin
             evidence.append(f"the saved graph has {stated}")
             break
     merged = _completed(stated if file.stored.config else Facts(stem=stated.stem), kind.get(lineage, Facts()))
+    return Finding(_dialect(file, lineage), lineage, merged, tuple(evidence))
+
+
+def _departures(said):
+    """The facts that a file of this package states beside its lineage; what is none of ours counts for nothing."""
+    rows = [*LINEAGE_FACTS.values(), *PREACT_FACTS.values()]
+    words = {name: said.get(name) for name in ("stride", "pool", "stem")}
+    known = {name: word for name, word in words.items() if any(getattr(row, name) == word for row in rows)}
+    epsilon = said.get("epsilon", "")
+    return Facts(epsilon=float(epsilon) if re.fullmatch(r"\d(\.\d+)?(e-\d\d?)?", epsilon) else None, **known)
+
+
+def facts_by_lineage(keys):
+    """Lineage -> `Facts`, of the kind of network that has such places."""
+    return PREACT_FACTS if is_preact(keys) else LINEAGE_FACTS
+
+
+def _dialect(file, lineage, stated=False):
+    """Whose names they are; where those of the layers with weights are Chollet's alike, by the others or the lineage."""
     dialect = file.naming.dialect
-    if lineage == "broad" and dialect == "chollet" or lineage == "coursera":
-        dialect = lineage
-    return Finding(dialect, lineage, merged, tuple(evidence))
+    if lineage == "broad" and dialect == "chollet" and (not stated or _named_by_broad(file)):
+        return lineage
+    return lineage if lineage == "coursera" and not stated else dialect
 
 
 def _completed(stated, known):
@@ -94,7 +117,7 @@ def _of_chollets_names(file, stated, biases, say):
     if biases == "stem":
         return "caffe"
     if biases == "none":
-        if "conv1_relu" in file.stored.names or any(re.fullmatch(r"res\d[a-z]\d*", name) for name in file.stored.names):
+        if _named_by_broad(file):
             say.append("layers are named conv1_relu, res2a ..")
             return "broad"
         return "caffe" if stated.stem == "explicit" else "broad"
@@ -105,6 +128,10 @@ def _of_chollets_names(file, stated, biases, say):
         say.append(f"the classifier is named {file.names[CLASSIFIER]}")
         return "coursera"
     return "chollet"
+
+
+def _named_by_broad(file):
+    return "conv1_relu" in file.stored.names or any(re.fullmatch(r"res\d[a-z]\d*", name) for name in file.stored.names)
 
 
 def _by_order(file, biases):
@@ -144,7 +171,7 @@ def facts_of(rows, names, theano=False):
         theano: whether Theano computed it, for which "same" is equal on both sides.
     """
     by_name = {name: (kind, options) for kind, name, options in rows}
-    epsilons = {options.get("epsilon") for kind, _, options in rows if kind == "BatchNormalization"}
+    epsilons = {options["epsilon"] for kind, _, options in rows if kind == "BatchNormalization" and "epsilon" in options}
     stem = by_name.get(names.get(Place(STEM, 0, "1", "conv")), (None, {}))[1]
     same = _padding(stem) == "same" and _stride(stem) == 2 and not theano
     return Facts(
@@ -153,6 +180,26 @@ def facts_of(rows, names, theano=False):
         pool=_pool(rows),
         stem=("same" if same else "explicit") if stem and _stride(stem) == 2 else None,
     )
+
+
+def facts_of_model(model, names):
+    """Facts of a `keras.Model`; names: `Place` -> layer name."""
+    rows = []
+    for layer in getattr(model, "operations", model.layers):
+        options = {
+            name: getattr(layer, name) for name in ("epsilon", "padding", "strides", "pool_size") if hasattr(layer, name)
+        }
+        rows.append((type(layer).__name__, layer.name, options))
+    return facts_of(rows, names)
+
+
+def lineage_of(dialect, keys, facts):
+    """The lineage nearest to a network whose facts are known, of those that have such layer names; None where no fact is."""
+    if facts == Facts():
+        return None
+    row = TARGETS.get("chollet" if dialect == "coursera" else dialect)
+    known, lineages = facts_by_lineage(keys), (dialect, *(row.lineages if row else ()))
+    return min((name for name in lineages if name in known), key=lambda name: len(facts.differences(known[name])), default=None)
 
 
 def _padding(options):

@@ -22,6 +22,7 @@ class Vocabulary:
     dense_axes: tuple | None = None
 
 
+COUNTER = "num_batches_tracked"  # of PyTorch's normalisations: how many batches the running means have seen, an int64 scalar
 _ROLES = {name: name for name in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")}
 VOCABULARIES = {
     "keras": Vocabulary(_ROLES),
@@ -32,7 +33,7 @@ VOCABULARIES = {
     ),
     "torch": Vocabulary(
         {"weight": "kernel", "bias": "bias", "running_mean": "moving_mean", "running_var": "moving_variance",
-         "num_batches_tracked": None},
+         COUNTER: None},
         axes=(2, 3, 1, 0),
         dense_axes=(1, 0),
     ),
@@ -62,6 +63,50 @@ DIALECTS = {
     "keras_hub": Dialect(("keras_hub", "keras_hub_preact")),
     "qubvel": Dialect(("qubvel",)),
 }
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dialect that can be written.
+
+    Attributes:
+        containers: by the end of the file's name.
+        lineages: whose networks the dialect's own library computes with, its own first; empty for those of every lineage.
+        grammars: names of `names.GRAMMARS`, to be tried in turn; empty for the file's own names.
+        vocabulary: a row of `VOCABULARIES`.
+        shortcut_first: whether the library's networks have the shortcut as the first input of an addition.
+    """
+
+    containers: tuple
+    lineages: tuple = ()
+    grammars: tuple = ()
+    vocabulary: str = "keras"
+    shortcut_first: bool = False
+
+
+_KERAS_FILES = (".weights.h5", ".h5", ".hdf5")
+TARGETS = {
+    "chollet": Target(_KERAS_FILES, ("chollet", "keras_v2", "coursera", "caffe", "broad"), ("chollet",)),
+    "keras_applications": Target(_KERAS_FILES, ("keras", "he"), ("keras",), shortcut_first=True),
+    # Of names that have no deep stem of their own, keras-hub's D alone become timm's: their shortcuts have an average pool.
+    "torchvision": Target(
+        (".safetensors",),
+        ("torchvision",),
+        ("torchvision", "timm_average", "timm_deep"),
+        vocabulary="torch",
+    ),
+    "keras3": Target((".weights.h5",)),
+}
+# Lineage -> what its networks have, as models/lineages.py builds them: the branches whose convolutions have a bias, "stem" for
+# the stem's; the same of its pre-activation networks; and the lineages with the shortcut as the first input of an addition.
+_ALL = ("stem", "0", "1", "2", "3")
+BIASES = {
+    **dict.fromkeys(("chollet", "keras_v2", "coursera", "keras"), _ALL),
+    **dict.fromkeys(("torchvision", "broad", "he"), ()),
+    "caffe": ("stem",),
+}
+PREACT_BIASES = {"keras": ("stem", "0", "3"), "he": ()}
+SHORTCUT_FIRST = ("keras", "keras_hub", "he")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
-"""Weight files and models: loading and saving, telling what a file is, and building the network that it belongs to."""
+"""Weight files and models: loading, telling what a file is, and building the network that it belongs to."""
 
-import hashlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.weights import containers, detect, hdf5, tensors, topology
+from keras_resnet.weights import containers, detect, registry, tensors, topology
 from keras_resnet.weights.dialect import is_head_alone
-from keras_resnet.weights.dialects import CLASSIFIER, LINEAGE_FACTS, PREACT_FACTS
+from keras_resnet.weights.dialects import CLASSIFIER
+from keras_resnet.weights.stem import STEMS, first_kernel, only_channels_differ
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,7 @@ class WeightsInfo:
     evidence: tuple
 
 
-def save(model, path):
-    """Saves the weights of a flat `keras.Model` as HDF5 in the layout that Keras 1 and 2 read.
-
-    Args:
-        model: its layers' own names become the names in the file.
-        path: the file, e.g. ``"weights.h5"``; it appears whole or not at all.
-    """
-    import keras
-
-    layers = {
-        layer.name: {_weight_name(weight): keras.ops.convert_to_numpy(weight) for weight in layer.weights}
-        for layer in model.layers
-    }
-    hdf5.write(path, layers, keras_version=keras.__version__)
-
-
-def load(model, path, *, head="require", lineage="require", kernels=None, nonfinite="refuse"):
+def load(model, path, *, head="require", stem="require", lineage="require", kernels=None, nonfinite="refuse"):
     """Loads a weight file of any known library into a model: each tensor by its place in the network, never by its position.
 
     The file is compared with the model first and read next: on any error the model stays as it was.
@@ -62,6 +46,8 @@ def load(model, path, *, head="require", lineage="require", kernels=None, nonfin
         model: a `keras.Model` whose layers are named as one of the known libraries names them, or as those of the file.
         path: an HDF5 file of Keras 1, 2 or 3, a .keras archive, a .safetensors or .pth file; its content decides.
         head: ``"require"``, or ``"skip"`` to keep the model's own classifier.
+        stem: ``"require"``, or ``"adapt"`` to give the first kernel the model's number of input channels, as timm does: summed
+            over the file's for one, repeated in turn and scaled for more.
         lineage: ``"require"`` refuses a file whose network computes something else than the model; ``"ignore"`` does not.
         kernels: ``"theano"`` or ``"tensorflow"``, where the file does not say who computed, or says it wrongly; Theano turns
             kernels by 180 degrees.
@@ -75,6 +61,7 @@ def load(model, path, *, head="require", lineage="require", kernels=None, nonfin
     """
     for what, value, choices in (
         ("head", head, ("require", "skip")),
+        ("stem", stem, STEMS),
         ("lineage", lineage, ("require", "ignore")),
         ("nonfinite", nonfinite, ("refuse", "warn")),
     ):
@@ -83,7 +70,7 @@ def load(model, path, *, head="require", lineage="require", kernels=None, nonfin
     with containers.opened(path) as stored:
         file = tensors.canonical(stored, kernels)
         slots = tensors.slots(model)
-        plan = _checked_plan(file, slots, model, head)
+        plan = _checked_plan(file, slots, model, head=head, stem=stem)
         if lineage == "require":
             _check_lineage(file, slots, model)
         arrays, faults = tensors.read_all(plan.assignments, path, nonfinite)
@@ -111,6 +98,7 @@ def inspect(path, *, kernels=None):
         found = detect.detect(file)
         match = _match(file, found)
     head = file.tensors.get(CLASSIFIER, {}).get("kernel")
+    sha256 = registry.digest_of(path, "sha256")
     return WeightsInfo(
         path=str(path),
         container=stored.container,
@@ -119,12 +107,12 @@ def inspect(path, *, kernels=None):
         model=match[0] if match else None,
         classes=int(head.shape[1]) if head is not None else None,
         include_top=head is not None,
-        sha256=_sha256(path),
-        evidence=(f"content is {stored.container}", *found.evidence),
+        sha256=sha256,
+        evidence=(f"content is {stored.container}", *found.evidence, *registry.evidence("sha256", sha256)),
     )
 
 
-def model_from(path, *, lineage=None, kernels=None, input_shape=None):
+def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="require"):
     """Builds the network that a weight file belongs to and loads the file.
 
     Args:
@@ -132,6 +120,7 @@ def model_from(path, *, lineage=None, kernels=None, input_shape=None):
         lineage: whose conventions to follow; None for what the file says.
         kernels: as in `load`.
         input_shape: `(height, width, channels)`; None for what the file says, or the published size.
+        stem: as in `load`, for an ``input_shape`` of another number of channels than the file's.
 
     Returns:
         A `keras.Model`.
@@ -139,7 +128,9 @@ def model_from(path, *, lineage=None, kernels=None, input_shape=None):
     Raises:
         WeightsError: as in `load`; or no network of the catalogue has such weights.
     """
-    model, plan, arrays, end = _built(path, lineage, kernels, input_shape)
+    if stem not in STEMS:
+        raise WeightsError(one_of("stem", stem, STEMS))
+    model, plan, arrays, end = _built(path, lineage, kernels, input_shape, stem)
     tensors.assign(plan.assignments, arrays)
     return topology.ended(model, end)
 
@@ -152,16 +143,18 @@ def verify(path, *, kernels=None):
         kernels: as in `load`.
 
     Returns:
-        A `WeightsInfo` and a `LoadReport`.
+        A `WeightsInfo`, with more evidence where the md5 is that of a known file, and a `LoadReport`.
 
     Raises:
         WeightsError: as `model_from`.
     """
     _, plan, _, _ = _built(path, None, kernels, None)
-    return inspect(path, kernels=kernels), plan.report
+    info = inspect(path, kernels=kernels)
+    known = registry.evidence("md5", registry.digest_of(path, "md5"))
+    return replace(info, evidence=(*info.evidence, *known)), plan.report
 
 
-def _built(path, lineage, kernels, input_shape):
+def _built(path, lineage, kernels, input_shape, stem="require"):
     """The network that a file belongs to, the plan for it, the arrays, and the pool that the file's network ends in or None."""
     from keras_resnet.models import create_model
 
@@ -186,25 +179,37 @@ def _built(path, lineage, kernels, input_shape):
             include_top=head is not None,
             **({} if lineage else topology.departures(spec, found.facts)),
         )
-        plan = _checked_plan(file, tensors.slots(model), model, "require")
+        plan = _checked_plan(file, tensors.slots(model), model, stem=stem)
         arrays, _ = tensors.read_all(plan.assignments, path)
         return model, plan, arrays, topology.own_end(stored)
 
 
-def _checked_plan(file, slots, model, head):
+def _checked_plan(file, slots, model, *, head="require", stem="require"):
     """The plan, refused unless it is complete."""
     path = file.stored.path
     if is_head_alone(file.tensors) and not is_head_alone(slots.tensors):
         raise WeightsError(f"{path} holds a classifier head without its backbone: {_listed(file)}")
-    plan = tensors.plan(file, slots, head=head)
+    plan = tensors.plan(file, slots, head=head, stem=stem)
     if plan.report.complete:
         return plan
     if is_head_alone(file.tensors):
         raise WeightsError(f"{path} holds a classifier head without its backbone: {_listed(file)}")
-    off = [*plan.report.missing, *plan.report.unexpected, *(name for name, _, _ in plan.report.reshaped)]
-    heads = {slots.names.get(CLASSIFIER), file.names.get(CLASSIFIER)} - {None}
-    hint = "; head='skip' keeps the model's classifier" if {name.rpartition("/")[0] for name in off} <= heads else ""
+    hint = _hint(plan.report, file, slots)
     raise WeightsError(f"{path} does not fit the model {model.name}, which is unchanged: {plan.report}{hint}")
+
+
+def _hint(report, file, slots):
+    """The arguments of `load` that would help; empty where none would."""
+    heads = {slots.names.get(CLASSIFIER), file.names.get(CLASSIFIER)} - {None}
+    first, hints = first_kernel(slots.names), []
+    off = {*report.missing, *report.unexpected, *(name for name, _, _ in report.reshaped)}
+    stems = {name for name, theirs, ours in report.reshaped if name == first and only_channels_differ(theirs, ours)}
+    layers = {name.rpartition("/")[0] for name in off - stems}
+    if stems:
+        hints.append("; stem='adapt' gives the first kernel the model's number of input channels")
+    if layers:
+        hints.append("; head='skip' keeps the model's classifier")
+    return "".join(hints) if layers <= heads else ""
 
 
 def _check_lineage(file, slots, model):
@@ -216,12 +221,11 @@ def _check_lineage(file, slots, model):
     found = detect.detect(file)
     if found.lineage is None or not slots.naming.dialect and slots.naming.order is None:
         return
-    ours = _model_facts(slots, model)
+    ours = detect.facts_of_model(model, slots.names)
     differences = found.facts.differences(ours)
     if not differences:
         return
-    kind = PREACT_FACTS if detect.is_preact(slots.tensors) else LINEAGE_FACTS
-    named = next((name for name, facts in kind.items() if not facts.differences(ours)), None)
+    named = next((name for name, facts in detect.facts_by_lineage(slots.tensors).items() if not facts.differences(ours)), None)
     if named is None and not file.stored.config:  # a network of the user's own, and a file that states nothing to the contrary
         return
     raise WeightsError(
@@ -231,22 +235,12 @@ def _check_lineage(file, slots, model):
     )
 
 
-def _model_facts(slots, model):
-    rows = []
-    for layer in getattr(model, "operations", model.layers):
-        options = {
-            name: getattr(layer, name) for name in ("epsilon", "padding", "strides", "pool_size") if hasattr(layer, name)
-        }
-        rows.append((type(layer).__name__, layer.name, options))
-    return detect.facts_of(rows, slots.names)
-
-
 def _match(file, found, lineage=None):
     """The network of the catalogue that has such weights: `(name, lineage, ModelSpec)`, or None."""
     from keras_resnet.models.catalog import CATALOG, resolve
 
     shapes = topology.topology(file.tensors)
-    wanted = lineage or found.lineage
+    wanted, grammar = lineage or found.lineage, file.stored.said.get("grammar") or file.naming.grammar
     for name, row in CATALOG.items():
         for candidate in row.lineages if wanted is None else [wanted]:
             if candidate not in row.lineages:
@@ -256,7 +250,7 @@ def _match(file, found, lineage=None):
                 continue
             if topology.topology_of_spec(spec) != shapes:
                 continue
-            if (file.naming.grammar or "").startswith("timm_") and spec.grammar != file.naming.grammar:
+            if (grammar or "").startswith("timm_") and spec.grammar != grammar:
                 continue
             return name, candidate, spec
     return None
@@ -265,12 +259,3 @@ def _match(file, found, lineage=None):
 def _listed(file, limit=3):
     names = [str(name) for name in file.names.values()]
     return f"{len(names)} layers with weights, {', '.join(names[:limit])}{' ..' if len(names) > limit else ''}"
-
-
-def _sha256(path):
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _weight_name(weight):
-    return weight.path.rsplit("/", 1)[-1]

@@ -5,6 +5,9 @@ branch stands beside the shortcut's, before it or behind it. Where the two have 
 stages tell which order the file has; where none tells, nothing is assumed.
 """
 
+import itertools
+from dataclasses import dataclass
+
 from keras_resnet.names import HEAD, INPUT, STEM, Place
 
 
@@ -30,20 +33,45 @@ def places_in_order(convolutions, norms):
     return readings[0] if readings else None
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What all blocks of a network have in common.
+
+    Attributes:
+        kernels: sides of the main path's convolutions.
+        gates: branches of squeeze-and-excitation, which end the block.
+        projects: whether a convolution stands on the shortcut where the channels change; else nothing with weights does.
+    """
+
+    kernels: tuple
+    gates: tuple
+    projects: bool
+
+
+_GATES = ("gate1", "gate2")
+_KINDS = tuple(itertools.starmap(_Kind, itertools.product(((1, 3, 1), (3, 3)), ((), _GATES), (True, False))))
+
+
 def _convolutions(shapes, shortcut_first):
-    for stem in (1, 3):
-        if len(shapes) <= stem or stem == 3 and shapes[0][3] * 2 != shapes[2][3]:
+    for stem, kind in itertools.product((3, 1), _KINDS):
+        if len(shapes) <= stem or stem == 3 and not _is_deep_stem(shapes[:3]):
             continue
         places = [Place(STEM, 0, str(number + 1), "conv") for number in range(stem)]
-        blocks = _blocks(shapes, stem, shapes[stem - 1][3], shortcut_first)
+        blocks = _blocks(shapes, stem, shapes[stem - 1][3], kind, shortcut_first)
         if blocks is not None:
             return places + _number(blocks)
     return None
 
 
-def _blocks(shapes, start, channels, shortcut_first):
+def _is_deep_stem(shapes):
+    """Whether three convolutions are the stem of He et al. 2019, arXiv:1812.01187: 3x3, the last of twice the channels."""
+    first, second, third = (shape[3] for shape in shapes)
+    return _chained(shapes, (3, 3, 3), shapes[0][2]) and first == second and 2 * first == third
+
+
+def _blocks(shapes, start, channels, kind, shortcut_first):
     """Blocks as lists of branches with whether a new stage begins, or None; tried in turn, the first that reaches the end."""
-    trail, options = [], [_options(shapes, start, channels, shortcut_first)]
+    trail, options = [], [_options(shapes, start, channels, kind, shortcut_first)]
     while options:
         option = next(options[-1], None)
         if option is None:
@@ -55,39 +83,41 @@ def _blocks(shapes, start, channels, shortcut_first):
         _, _, end, out = option
         if end == len(shapes):
             return [(branches, begins) for branches, begins, _, _ in trail]
-        options.append(_options(shapes, end, out, shortcut_first))
+        options.append(_options(shapes, end, out, kind, shortcut_first))
     return None
 
 
-def _options(shapes, start, channels, shortcut_first):
+def _options(shapes, start, channels, kind, shortcut_first):
     """What block may begin at a convolution: `(branches, whether it begins a stage, where it ends, its channels)`."""
-    for kernels in ((1, 3, 1), (3, 3)):
-        main = [str(number + 1) for number in range(len(kernels))]
-        for projected in (True, False):
-            branches = list(main)
-            if projected:
-                branches.insert(len(main) - 1 if shortcut_first else len(main), "0")
-            end = start + len(branches)
-            if end > len(shapes):
-                continue
-            here = dict(zip(branches, shapes[start:end], strict=True))
-            out = here[main[-1]][3]
-            if not _chained([here[branch] for branch in main], kernels, channels):
-                continue
-            if projected and tuple(here["0"]) != (1, 1, channels, out):
-                continue
-            if not projected and len(kernels) == 3 and out != channels:
-                continue
-            yield branches, projected or out != channels, end, out
+    main = [str(number + 1) for number in range(len(kind.kernels))]
+    for projected in (True, False) if kind.projects else (False,):
+        branches = [*main, *kind.gates]
+        if projected:
+            branches.insert(len(branches) - shortcut_first, "0")
+        end = start + len(branches)
+        if end > len(shapes):
+            continue
+        here = dict(zip(branches, shapes[start:end], strict=True))
+        out = here[main[-1]][3]
+        if not _chained([here[branch] for branch in main], kind.kernels, channels):
+            continue
+        if kind.gates and not _chained([here[branch] for branch in kind.gates], (1, 1), out, out):
+            continue
+        if projected and tuple(here["0"]) != (1, 1, channels, out):
+            continue
+        if kind.projects and not projected and out != channels:
+            continue
+        yield branches, projected or out != channels, end, out
 
 
-def _chained(shapes, kernels, channels):
+def _chained(shapes, kernels, channels, last=None):
+    """Whether kernels of such sides lead from one number of channels to the next, and to the last where it is known."""
     for (height, width, inputs, outputs), side in zip(shapes, kernels, strict=True):
         grouped = side == 3 and inputs and channels % inputs == 0
         if (height, width) != (side, side) or inputs != channels and not grouped:
             return False
         channels = outputs
-    return True
+    return last in (None, channels)
 
 
 def _number(blocks):
@@ -99,15 +129,19 @@ def _number(blocks):
 
 
 def _norms(places, shapes, norms):
-    """The normalisations' places: behind every convolution, or before those of the branches and behind the last block."""
-    widths = [shape[3] for shape in shapes]
-    if len(norms) == len(places) and all(norm == (width, True) for norm, width in zip(norms, widths, strict=True)):
-        return [place._replace(role="norm") for place in places]
-    main = [place for place in places if place.stage != STEM and place.branch != "0"]
-    found = [place._replace(branch=_before(place.branch), role="norm") for place in main]
-    expected = [shape[2] for place, shape in zip(places, shapes, strict=True) if place in main]
+    """The normalisations' places: behind every convolution, or before those of the branches and behind the last block.
+
+    The gates have none.
+    """
+    convolutions = [(place, shape) for place, shape in zip(places, shapes, strict=True) if place.branch not in _GATES]
+    widths = [shape[3] for _, shape in convolutions]
+    if norms == [(width, True) for width in widths]:
+        return [place._replace(role="norm") for place, _ in convolutions]
+    main = [(place, shape) for place, shape in convolutions if place.stage != STEM and place.branch != "0"]
+    found = [place._replace(branch=_before(place.branch), role="norm") for place, _ in main]
+    expected = [shape[2] for _, shape in main]
     found.append(Place(HEAD, 0, "post", "norm"))
-    expected.append(widths[-1] if places[-1].branch != "0" else widths[-2])
+    expected.append(main[-1][1][3] if main else 0)
     if len(norms) == len(found) + 2:
         found = [Place(INPUT, 0, "1", "norm"), Place(STEM, 0, "1", "norm"), *found]
         expected = [shapes[0][2], widths[0], *expected]

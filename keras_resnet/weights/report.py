@@ -1,4 +1,4 @@
-"""What loading did, or why it did nothing."""
+"""What loading and writing did, or why they did nothing."""
 
 from dataclasses import dataclass
 
@@ -40,6 +40,34 @@ class LoadReport:
         if self.skipped:
             parts.append(f"the model's own classifier kept: {_some(self.skipped)}")
         return "; ".join([*parts, *self.converted])
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What was written.
+
+    Attributes:
+        source: of the tensors: a file's path or a model's name.
+        target: the path of the new file.
+        container: ``"h5"`` (the layout of Keras 1 and 2), ``"weights.h5"`` or ``"safetensors"``.
+        dialect: whose names the layers have; None where nobody's here.
+        lineage: whose network computes with the file what the source's does; the file states it. None where nothing tells.
+        weights: how many tensors there are.
+        converted: what is not as it was in the source, in words.
+    """
+
+    source: str
+    target: str
+    container: str
+    dialect: str | None
+    lineage: str | None
+    weights: int
+    converted: tuple = ()
+
+    def __str__(self):
+        """One line."""
+        first = f"{self.target}: {self.weights} weights of {self.source} as {self.container}, dialect {self.dialect}"
+        return "; ".join([f"{first}, lineage {self.lineage}", *self.converted])
 
 
 def _some(names, limit=3):

@@ -1,17 +1,21 @@
 """What a weight file holds before anything is made of its names: layers, each a few tensors that are read when asked for."""
 
 import contextlib
+import math
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from keras_resnet.errors import WeightsError
 
 # A declared size beyond this many times the bytes that are there (and a floor, for small sparse tensors) is no weight file's.
 PROPORTION, FLOOR = 100, 1 << 20
+
+
+# Attributes of files of this package: whose network computes with the weights; in whose names they were before, a row of
+# `names.GRAMMARS`; and the `dialects.Facts` in which their network departs from its lineage.
+ORIGIN = ("lineage", "grammar", "epsilon", "stride", "pool", "stem")
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,12 @@ class StoredTensor:
     Attributes:
         shape: tuple of int.
         read: returns the array; takes no argument.
+        fill: reads into a float32 array of the shape that is handed in; None where the tensor is not stored as float32.
     """
 
     shape: tuple
     read: Callable
+    fill: Callable | None = None
 
     def then(self, shape, change):
         """The same tensor after a change: a function of the array, and the shape that it gives."""
@@ -44,6 +50,8 @@ class Stored:
         backend: what the file says of the backend that wrote it, or None.
         version: the version of Keras that it names, or None.
         counted: whether layers are named by their class and a count alone (`conv2d_7`), as Keras 3 does.
+        said: what a file of this package says of its origin, see `ORIGIN`: name -> text, those that it has.
+        widened: how many tensors are read as float32 because NumPy has not got their type.
     """
 
     path: str
@@ -54,9 +62,12 @@ class Stored:
     backend: str | None = None
     version: str | None = None
     counted: bool = False
+    said: dict = field(default_factory=dict)
+    widened: int = 0
 
 
-_FAULTS = (
+# What the libraries raise about damaged files.
+FAULTS = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -78,7 +89,7 @@ def guarded(path, *further):
         yield
     except WeightsError:
         raise
-    except (*_FAULTS, *further) as problem:
+    except (*FAULTS, *further) as problem:
         text = " ".join(str(problem).split())[:300]
         raise WeightsError(f"{path} is damaged or not what it seems: {type(problem).__name__}: {text}") from None
 
@@ -89,6 +100,6 @@ def check_size(what, shape, itemsize, present):
     Raises:
         WeightsError: names the tensor.
     """
-    declared = itemsize * int(np.prod([int(side) for side in shape], dtype=object))
+    declared = itemsize * math.prod(map(int, shape))
     if declared > max(FLOOR, PROPORTION * present):
         raise WeightsError(f"{what} declares the shape {tuple(shape)}, {declared:,} bytes, of which {present:,} are there")

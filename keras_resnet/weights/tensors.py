@@ -1,16 +1,23 @@
 """Canonical tensors, `{Place: {role: tensor}}`: out of a file, and into a model. Compared first, read next, assigned last."""
 
+import math
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from keras_resnet.errors import WeightsError, one_of
 from keras_resnet.names import HEAD, Place
+from keras_resnet.weights.biases import convolutions, with_zero_biases, without_biases
 from keras_resnet.weights.dialect import Naming, name_places, translate
+from keras_resnet.weights.dialects import COUNTER
 from keras_resnet.weights.report import LoadReport
-from keras_resnet.weights.stored import Stored, StoredTensor
+from keras_resnet.weights.stem import adapt_stem
+from keras_resnet.weights.stored import Stored
 
 KERNELS = ("theano", "tensorflow")
+TRANSPOSED = "kernels transposed from (out, in, height, width)"
+_ALIGNMENT = 64  # bytes: what TensorFlow asks of memory that it is to take over, EIGEN_MAX_ALIGN_BYTES
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Canonical:
         converted: what was done to the tensors, in words.
         evidence: what decided, in words.
         rotated: whether kernels are Theano's, turned by 180 degrees.
+        vocabulary: whose words the file's weights have, a row of `dialects.VOCABULARIES`.
+        counters: `Place` -> PyTorch's ``num_batches_tracked``, which is no weight and goes into no model.
     """
 
     stored: Stored
@@ -34,6 +43,8 @@ class Canonical:
     converted: tuple
     evidence: tuple
     rotated: bool
+    vocabulary: str = "keras"
+    counters: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,9 +86,10 @@ def canonical(stored, kernels=None):
         count = _turn(tensors)
         converted.append(f"{count} kernels turned by 180 degrees, as Theano convolves")
     if vocabulary == "torch" or channels_first:
-        converted.append("kernels transposed from (out, in, height, width)")
+        converted.append(TRANSPOSED)
     names = {key: name for name, key in naming.keys.items()}
-    return Canonical(stored, tensors, names, naming, tuple(converted), tuple(why), rotated)
+    counters = {key: stored.layers[name][COUNTER] for key, name in names.items() if COUNTER in stored.layers[name]}
+    return Canonical(stored, tensors, names, naming, tuple(converted), tuple(why), rotated, vocabulary, counters)
 
 
 def _rotated(stored, vocabulary, channels_first, kernels):
@@ -109,7 +121,7 @@ def _turn(tensors):
 def slots(model):
     """The variables of a model by place and role; those of nested models too."""
     layers = {}
-    for layer in _leaves(model):
+    for layer in leaves(model):
         weights = {weight.path.rsplit("/", 1)[-1]: weight for weight in layer.weights}
         if layer.name in layers:
             raise WeightsError(f"The model {model.name} has two layers named {layer.name}; expected every name once")
@@ -122,21 +134,23 @@ def slots(model):
     )
 
 
-def _leaves(model):
+def leaves(model):
+    """The layers of a model, those of the models within it in their place."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
-            yield from _leaves(layer)
+            yield from leaves(layer)
         else:
             yield layer
 
 
-def plan(file, model, *, head="require"):
+def plan(file, model, *, head="require", stem="require"):
     """Compares a file with a model and says what would go where.
 
     Args:
         file: a `Canonical`.
         model: `Slots`.
         head: ``"require"``, or ``"skip"`` to leave out the classifier of both.
+        stem: ``"require"``, or ``"adapt"`` to give the first kernel the model's number of input channels.
 
     Returns:
         A `Plan`; nothing has been read or assigned.
@@ -147,10 +161,14 @@ def plan(file, model, *, head="require"):
         for key in [key for key in ours if _is_head(key)]:
             skipped += [f"{model.names[key]}/{role}" for role in ours.pop(key)]
         theirs = {key: weights for key, weights in theirs.items() if not _is_head(key)}
-    theirs, done = _with_zero_biases(theirs, ours)
-    converted += done
-    theirs, done = _without_biases(theirs, ours)
-    converted += done
+    if stem == "adapt":
+        theirs, done = adapt_stem(theirs, ours)
+        converted += done
+    biased = {key for key in convolutions(ours) if "bias" in ours[key]}
+    theirs, count = with_zero_biases(theirs, biased)
+    converted += [f"{count} convolution biases set to zero, which the file has not got"] if count else []
+    theirs, count = without_biases(theirs, set(convolutions(ours)) - biased)
+    converted += [f"{count} convolution biases, which the model has not got, taken into the running means"] if count else []
     result = Plan(LoadReport((), (), (), ()))
     matched, missing, reshaped = [], [], []
     for key, weights in ours.items():
@@ -174,61 +192,37 @@ def _is_head(key):
     return isinstance(key, Place) and key.stage == HEAD and key.role == "dense"
 
 
-def _convolutions(tensors):
-    return [key for key in tensors if isinstance(key, Place) and key.role == "conv" and not key.branch.startswith("gate")]
-
-
-def _with_zero_biases(theirs, ours):
-    """Zeros for the biases that a network without any has not got, where the model has some."""
-    blocks = [key for key in _convolutions(theirs) if key.stage >= 2]
-    if not blocks or any("bias" in theirs[key] for key in blocks):
-        return theirs, []
-    bare = [key for key in _convolutions(theirs) if "bias" not in theirs[key] and "bias" in ours.get(key, {})]
-    for key in bare:
-        shape = tuple(ours[key]["bias"].shape)
-        theirs[key]["bias"] = StoredTensor(shape, lambda shape=shape: np.zeros(shape, "float32"))
-    return theirs, [f"{len(bare)} convolution biases set to zero, which the file has not got"] if bare else []
-
-
-def _without_biases(theirs, ours):
-    """Takes biases that the model has not got into the running means that follow: x + b - m = x - (m - b)."""
-    folded = 0
-    for key in _convolutions(theirs):
-        norm = key._replace(role="norm")
-        if "bias" not in theirs[key] or key not in ours or "bias" in ours[key] or "moving_mean" not in theirs.get(norm, {}):
-            continue
-        bias, mean = theirs[key].pop("bias"), theirs[norm]["moving_mean"]
-        if mean.shape == bias.shape:
-            theirs[norm]["moving_mean"] = _difference(mean, bias)
-            folded += 1
-    return theirs, [f"{folded} convolution biases, which the model has not got, taken into the running means"] if folded else []
-
-
-def _difference(mean, bias):
-    return mean.then(mean.shape, lambda array: array - bias.read())
-
-
 def read_all(assignments, path, nonfinite="refuse"):
-    """Reads what a plan assigns: float32 arrays in its order.
+    """Reads what a plan assigns: float32 arrays in its order, each of memory that nothing else uses.
 
     Raises:
         WeightsError: NaN, infinity or a negative variance, with the layer's name, unless ``nonfinite`` is ``"warn"``.
     """
     arrays, faults = [], []
-    for name, _, tensor in assignments:
-        array = np.asarray(tensor.read())
-        array = array if array.dtype == np.float32 else array.astype("float32")
-        fault = _fault(name, array)
-        if fault:
-            faults.append(f"{name} holds {fault}")
-        arrays.append(array)
-    if faults and nonfinite != "warn":
-        more = f", and so do {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise WeightsError(f"{path}: {faults[0]}{more}; expected finite numbers. nonfinite='warn' takes them as they are")
+    with np.errstate(all="ignore"):  # what is not finite is reported below
+        for name, _, tensor in assignments:
+            array = aligned(tensor.shape)
+            if tensor.fill is not None:
+                tensor.fill(array)
+            else:
+                np.copyto(array, tensor.read(), casting="unsafe")
+            problem = fault(name, array)
+            if problem:
+                faults.append(f"{name} holds {problem}")
+            arrays.append(array)
+    refuse_faults(faults, path, nonfinite)
     return arrays, faults
 
 
-def _fault(name, array):
+def refuse_faults(faults, path, nonfinite):
+    """Raises a `WeightsError` for numbers that are no weights, unless ``nonfinite`` is ``"warn"``."""
+    if faults and nonfinite != "warn":
+        more = f", and so do {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise WeightsError(f"{path}: {faults[0]}{more}; expected finite numbers. nonfinite='warn' takes them as they are")
+
+
+def fault(name, array):
+    """What makes an array no weights, in words; None where nothing does. Name: as messages have it, `"bn/moving_variance"`."""
     if not np.isfinite(array.sum()) and not np.isfinite(array).all():  # a finite sum has finite terms alone
         return "NaN" if np.isnan(array).any() else "infinity"
     if name.endswith("/moving_variance") and array.size and array.min() < 0:
@@ -236,7 +230,29 @@ def _fault(name, array):
     return None
 
 
+def aligned(shape):
+    """An array of float32, not set, that begins at a multiple of `_ALIGNMENT` bytes."""
+    size = 4 * math.prod(shape)
+    memory = np.empty(size + _ALIGNMENT, "uint8")
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view("float32").reshape(shape)
+
+
 def assign(assignments, arrays):
-    """Sets the variables."""
+    """Sets the variables.
+
+    Args:
+        assignments: of a `Plan`.
+        arrays: of `read_all`; nobody may use them afterwards, for TensorFlow's variables may take their memory over.
+    """
+    convert = _converter()
     for (_, variable, _), array in zip(assignments, arrays, strict=True):
-        variable.assign(array)
+        variable.assign(convert(array))
+
+
+def _converter():
+    """From an array of `read_all` to what the backend assigns fastest: TensorFlow copies arrays, some twice, but no tensors."""
+    if "tensorflow" not in sys.modules or sys.modules["keras"].backend.backend() != "tensorflow":
+        return lambda array: array
+    share = sys.modules["tensorflow"].experimental.dlpack.from_dlpack
+    return lambda array: share(array.__dlpack__()) if array.size else array

@@ -7,6 +7,7 @@ import re
 
 from keras_resnet.names import STEM, Place
 from keras_resnet.weights.detect import is_preact
+from keras_resnet.weights.dialects import LINEAGE_FACTS, PREACT_FACTS
 
 
 def topology(found):
@@ -57,14 +58,19 @@ def topology_of_spec(spec):
     }
 
 
+_STRIDES = {
+    "1x1": {"strided_conv": 1, "strided_block": "first"},
+    "3x3": {"strided_conv": 2, "strided_block": "first"},
+    "last 3x3": {"strided_conv": 2, "strided_block": "last"},
+}
+
+
 def departures(spec, facts):
-    """Fields in which the file's own graph departs from its lineage."""
-    choices = {}
-    if facts.epsilon and abs(facts.epsilon - spec.epsilon) > 1e-4 * spec.epsilon:
-        choices["epsilon"] = facts.epsilon
-    if facts.stem == "same" and spec.stem_padding != "same":
-        choices["stem_padding"] = "same"
-    return choices
+    """Fields of a `ModelSpec` in which a file's network departs from its lineage."""
+    known = (PREACT_FACTS if spec.order == "pre" else LINEAGE_FACTS)[spec.lineage]
+    off = {name: getattr(facts, name) for name in facts.differences(known)}
+    choices = _STRIDES[off.pop("stride")] if "stride" in off else {}
+    return choices | {{"stem": "stem_padding"}.get(name, name): value for name, value in off.items()}
 
 
 def input_shape(file, spec, include_top):

@@ -1,12 +1,17 @@
-"""PyTorch's files: .safetensors through its package, .pth through `torch.load(weights_only=True)`, which runs no code."""
+"""PyTorch's files: .safetensors through its package, .pth through `torch.load(weights_only=True)`, which runs no code.
+
+Written are .safetensors alone.
+"""
 
 import contextlib
 import json
+import re
+import warnings
 
 import numpy as np
 
 from keras_resnet.errors import WeightsError
-from keras_resnet.weights.stored import Stored, StoredTensor, guarded
+from keras_resnet.weights.stored import ORIGIN, Stored, StoredTensor, check_size, guarded
 
 # Where training scripts keep the state dict in a checkpoint.
 _INNER = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net", "network")
@@ -27,8 +32,39 @@ def safetensors(path):
     with guarded(path, SafetensorError):
         start, header = _header(path)
         file = safe_open(path, framework="numpy")  # checks the header against the file's length
+        said = {name: text for name, text in header.get("__metadata__", {}).items() if name in ORIGIN}
     with file:
-        yield _stored(path, "safetensors", {name: _lazy(path, file, name, start, header[name]) for name in file.keys()})
+        with guarded(path):
+            tensors = {name: _lazy(path, file, name, start, header[name]) for name in file.keys()}
+        widened = sum(header[name]["dtype"] == "BF16" for name in tensors)
+        yield _stored(path, "safetensors", tensors, said=said, widened=widened)
+
+
+def write_safetensors(path, layers, attributes=()):
+    """Writes a .safetensors file.
+
+    Args:
+        path: of a file that is written anew.
+        layers: layer name -> weight name -> array.
+        attributes: a dict of str, for the file's metadata.
+
+    Raises:
+        WeightsError: the safetensors package is not installed.
+    """
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import save_file
+    except ImportError:
+        raise WeightsError("install the package safetensors to write such a file") from None
+    tensors = {
+        f"{layer}.{name}": np.ascontiguousarray(array).reshape(array.shape)  # which makes scalars arrays of one
+        for layer, weights in layers.items()
+        for name, array in weights.items()
+    }
+    try:
+        save_file(tensors, path, metadata={"format": "pt", **dict(attributes)})  # "pt": Hugging Face's readers ask for it
+    except SafetensorError as problem:  # a full disk too
+        raise OSError(str(problem)) from None
 
 
 def _header(path):
@@ -50,6 +86,8 @@ def _header(path):
 
 def _lazy(path, file, name, start, row):
     shape = tuple(row["shape"])
+    if not re.fullmatch(r"[FIU](8|16|32|64)|BF16", row["dtype"]):
+        raise WeightsError(f"{path}: {name} holds {row['dtype']}; expected numbers")
 
     def read():
         with guarded(f"{path}: {name}"):
@@ -80,7 +118,8 @@ def pickled(path):
     except ImportError:
         raise WeightsError(f"{path} is a file of PyTorch; install torch to read it, or a .safetensors file instead") from None
     try:
-        with guarded(path):
+        with guarded(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on the protocol of the pickle
             value = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as problem:
         if isinstance(problem, WeightsError) and "weights_only" not in str(problem).lower():
@@ -88,10 +127,13 @@ def pickled(path):
         raise WeightsError(
             f"{path} holds more than tensors and plain values, so that reading it could run code; it was not read"
         ) from None
-    state = _state_dict(value, torch)
+    with guarded(path):
+        state = _state_dict(value, torch)
+        tensors = {name: _tensor(tensor, torch, f"{path}: {name}") for name, tensor in state.items()}
     if not state:
         raise WeightsError(f"{path} holds no state dict: expected names and tensors, received {type(value).__name__}")
-    yield _stored(path, "pth", {name: _tensor(tensor, torch) for name, tensor in state.items()})
+    widened = sum(tensor.dtype is torch.bfloat16 for tensor in state.values())
+    yield _stored(path, "pth", tensors, widened=widened)
 
 
 def _state_dict(value, torch):
@@ -104,19 +146,27 @@ def _state_dict(value, torch):
     return {name: tensor for name, tensor in value.items() if isinstance(name, str) and isinstance(tensor, torch.Tensor)}
 
 
-def _tensor(tensor, torch):
+def _tensor(tensor, torch, what):
+    kind, plain = tensor.dtype, tensor.layout is torch.strided and tensor.device.type == "cpu"
+    if not plain or kind.is_complex or kind is torch.bool or tensor.is_quantized:
+        raise WeightsError(f"{what} holds {kind}, {tensor.layout}, on {tensor.device}; expected plain numbers")
+    check_size(what, tensor.shape, tensor.element_size(), tensor.untyped_storage().nbytes())
+
     def read():
-        values = tensor.detach()
-        return (values.float() if values.dtype in (torch.bfloat16, torch.float16) else values).numpy()
+        with guarded(what):
+            values = tensor.detach()
+            return (values.float() if values.dtype is torch.bfloat16 else values).numpy()
 
     return StoredTensor(tuple(tensor.shape), read)
 
 
-def _stored(path, container, tensors):
+def _stored(path, container, tensors, *, said=None, widened=0):
     layers = {}
     for name, tensor in tensors.items():
+        if not name.isprintable():
+            raise WeightsError(f"{path} names a tensor {name!r}, which is no name")
         layer, _, weight = name.rpartition(".")
         layers.setdefault(layer or name, {})[weight] = tensor
     if not layers:
         raise WeightsError(f"{path} holds no tensors")
-    return Stored(str(path), container, layers)
+    return Stored(str(path), container, layers, said=said or {}, widened=widened)

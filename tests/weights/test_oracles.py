@@ -71,6 +71,11 @@ def expected_lineage(name):
     return next(lineage for start, lineage in lineages.items() if name.startswith(start))
 
 
+def expected_dialect(name):
+    """Whose names the layers have: Keras 1 and 2 kept Chollet's, and timm torchvision's."""
+    return {"keras_v2": "chollet", "keras": "keras_applications"}.get(lineage := expected_lineage(name), lineage)
+
+
 def expected_container(name):
     ends = {".weights.h5": "weights.h5", ".keras": "keras", ".safetensors": "safetensors", ".pth": "pth", ".tar": "pth"}
     return next((container for end, container in ends.items() if name.endswith(end)), "h5")
@@ -83,6 +88,7 @@ def test_a_file_is_recognised_and_its_network_recomputes_the_recorded_output(nam
     info = kr.weights.inspect(bare)
     model = next((model for model in ("resnet18", "resnet50v2", "resnet50d") if model in name), "resnet50")
     assert (info.container, info.lineage, info.model) == (expected_container(name), expected_lineage(name), model)
+    assert info.dialect == expected_dialect(name)
     has_top = row["include_top"] and name != BACKBONE
     assert (info.include_top, info.classes) == (has_top, (6 if "coursera" in name else 1000) if has_top else None)
     assert info.sha256 == row["sha256"] == hashlib.sha256(bare.read_bytes()).hexdigest()
