@@ -14,13 +14,17 @@ _NAMES = {
     "ResNet50": "keras_resnet.resnet50",
     "conv_block": "keras_resnet.blocks",
     "identity_block": "keras_resnet.blocks",
+    "accelerate": "keras_resnet.fast",
     "create_model": "keras_resnet.models.build",
+    "decode_predictions": "keras_resnet.models.imagenet",
     "list_models": "keras_resnet.models.catalog",
     "features": "keras_resnet.models.pyramid",
     "freeze": "keras_resnet.models.freezing",
     "check_train_eval_gap": "keras_resnet.models.batch_norm",
     "preprocess_input": "keras_resnet.models.preprocess",
     "recalibrate_batch_norm": "keras_resnet.models.batch_norm",
+    "numerics": "keras_resnet.repeatable",
+    "seed_everything": "keras_resnet.repeatable",
 }
 _SUBPACKAGES = ("bench", "blocks", "data", "errors", "evaluate", "inference", "models", "train", "weights")
 

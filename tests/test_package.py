@@ -15,9 +15,9 @@ PACKAGE = ROOT / "keras_resnet"
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
     {"version", "errors", "cpu", "names"},
-    {"files"},
+    {"files", "repeatable"},
     {"workdir"},
-    {"blocks", "weights", "data"},
+    {"fast", "blocks", "weights", "data"},
     {"models"},
     {"resnet50"},
     {"evaluate"},
@@ -85,7 +85,7 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-@pytest.mark.parametrize("command", ["data", "train", "evaluate", "predict", "models", "weights", "bench"])
+@pytest.mark.parametrize("command", ["data", "train", "evaluate", "predict", "runs", "models", "weights", "bench"])
 def test_help_of_a_command_loads_no_framework_and_has_an_example(command):
     program = f"import keras_resnet.cli.main as m\ntry: m.main([{command!r}, '--help'])\nexcept SystemExit: pass"
     assert set(loaded(program, *HEAVY)) <= {"numpy", "PIL", "h5py"}
