@@ -3,9 +3,11 @@
 run.json        recipe, data fingerprint, versions, seed, class names, preprocessing, results
 model.keras     the trained network with its scaling in front: takes raw pixels
 weights.h5      its weights in the layout that Keras 1 and 2 read; loads into the bare network
-log.csv         a line an epoch
+log.csv         a line an epoch: loss and accuracy in training and validation; images_per_second, of the median step;
+                learning_rate; seconds, of the epoch; waiting, the share of its time without a batch to work on
 curves.png  confusion.png  mistakes.png  report.html
 checkpoint/     what resuming needs
+tensorboard/    where it was asked for
 """
 
 import json

@@ -5,6 +5,8 @@ import argparse
 from keras_resnet.cli.output import add_common, result, say
 
 _TRAIN = "images per second of training, against stock Keras and PyTorch"
+_LOAD = "seconds to load a weight file of 100 MB, against Keras and a plain read of it"
+_ACCURACY = "test accuracy and the minutes that it takes, against stock Keras"
 
 
 def add_arguments(parser):
@@ -12,11 +14,13 @@ def add_arguments(parser):
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     parser.epilog = "example:\n  keras-resnet bench train"
     _add_train(actions)
+    _add_load(actions)
+    _add_accuracy(actions)
 
 
 def run(arguments):
-    """Runs the subcommand that was parsed."""
-    {"train": _train}[arguments.action](arguments)
+    """Runs the subcommand that was parsed. Returns its exit status, None for success."""
+    return {"train": _train, "load": _load, "accuracy": _accuracy}[arguments.action](arguments)
 
 
 def _add_train(actions):
@@ -56,6 +60,110 @@ def _train(arguments):
     result(measured, training_table(measured), arguments.json)
 
 
+def _add_load(actions):
+    from keras_resnet.bench.load import CONTESTANTS
+
+    table = "\n".join(f"  {name:<18}{summary}" for name, summary in CONTESTANTS.items())
+    parser = actions.add_parser(
+        "load",
+        help=_LOAD,
+        description=f"{_LOAD}; the file is in the page cache.\n\ncontestants:\n{table}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", default=15, help="how often each is measured, in turn (default: 15)")
+    text = "network of the catalogue whose weights are loaded (default: %(default)s)"
+    parser.add_argument("--model", default="resnet50", help=text)
+    add_common(parser, "keras-resnet bench load --json")
+
+
+def _load(arguments):
+    from keras_resnet.bench.load import measure_loading
+
+    measured = measure_loading(arguments.rounds, model=arguments.model, say=say)
+    result(measured, loading_table(measured), arguments.json)
+
+
+def _add_accuracy(actions):
+    from keras_resnet.bench.accuracy_contestants import GROUPS
+
+    tables = [
+        "\n".join([f"contestants, {name}:", *(f"  {each:<18}{row.summary}" for each, row in group.contestants.items())])
+        for name, group in GROUPS.items()
+    ]
+    parser = actions.add_parser(
+        "accuracy",
+        help=_ACCURACY,
+        description=f"{_ACCURACY}; one run after the other, and the command goes on where it was stopped.\n\n"
+        + "\n\n".join(tables),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", metavar="SET", help="image set in the SIGNS layout")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of results.csv, curves, run folders and pictures")
+    groups = parser.add_mutually_exclusive_group()
+    groups.add_argument("--ablation", action="store_true", help="each choice of the recipe signs left out, or added")
+    groups.add_argument("--few", action="store_true", help="from --weights against from scratch, 10 training images a class")
+    groups.add_argument("--report", action="store_true", help="train nothing: say what stands in DIR")
+    parser.add_argument("--only", type=_names, metavar="NAME,NAME", help="contestants to measure (default: all)")
+    text = "of the runs (default: 0,1,2; with --ablation 0,1)"
+    parser.add_argument("--seeds", type=_seeds, metavar="S,S", help=text)
+    text = "passes over the images (default: those of the recipe signs; with --ablation 20)"
+    parser.add_argument("--epochs", type=int, metavar="N", help=text)
+    text = "network of the catalogue; stock Keras is always ResNet50 (default: resnet50, resnet18, that of the weights)"
+    parser.add_argument("--model", metavar="NAME", help=text)
+    parser.add_argument("--size", type=int, metavar="S", help="resize the images to S x S (default: no; with --ablation 32)")
+    parser.add_argument("--weights", metavar="FILE", help="weight file or run folder, for --few")
+    add_common(parser, "keras-resnet bench accuracy --data signs --out accuracy")
+
+
+def _names(text):
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _seeds(text):
+    return tuple(int(seed) for seed in text.split(","))
+
+
+def _accuracy(arguments):
+    from keras_resnet.bench import accuracy_report
+
+    failed = [] if arguments.report else _measure_accuracy(arguments)
+    reported = accuracy_report.report(arguments.out)
+    result({**reported, "failed": failed}, accuracy_report.tables(reported), arguments.json)
+    for run_ in failed:
+        say(f"failed: {run_['contestant']}, seed {run_['seed']}: {run_['error']}")
+    return 1 if failed else None
+
+
+def _measure_accuracy(arguments):
+    from keras_resnet.bench.accuracy import Protocol, measure_accuracy
+    from keras_resnet.errors import BenchError
+
+    if arguments.data is None:
+        raise BenchError(
+            "data: expected the path of an image set, received none; --data SET, or --report for what was measured"
+        )
+    group = "ablation" if arguments.ablation else "few" if arguments.few else "main"
+    names = ("data", "out", "only", "seeds", "epochs", "model", "size", "weights")
+    return measure_accuracy(Protocol(group=group, **{name: getattr(arguments, name) for name in names}), say=say)
+
+
+def loading_table(measured):
+    """The result of `measure_loading` as lines of text."""
+    settings = measured["settings"]
+    lines = [
+        f"Loading {measured['weights']} weights of {settings['model']}, {measured['file_mb']:.1f} MB, page cache "
+        f"{measured['page_cache']}: medians of {settings['rounds']} rounds, {measured['processor']}",
+        "",
+        f"{'contestant':<18}{'seconds':>9}{'shortest':>10}{'longest':>9}{'ours/theirs':>13}",
+    ]
+    for name, seconds in measured["seconds"].items():
+        low, high = measured["spread"][name]
+        ratio = f"{measured['ratio'][name]:.2f}" if name in measured["ratio"] else "-"
+        lines.append(f"{name:<18}{seconds:>9.4f}{low:>10.4f}{high:>9.4f}{ratio:>13}")
+    lines += ["", ", ".join(f"{name} {version}" for name, version in measured["versions"].items())]
+    return "\n".join(lines)
+
+
 def training_table(measured):
     """The result of `measure_training` as lines of text."""
     settings, versions = measured["settings"], measured["versions"]
@@ -70,6 +178,13 @@ def training_table(measured):
         ratio = f"{measured['ratio'][name]:.2f}" if name in measured["ratio"] else "-"
         step, peak = measured["images_per_second_step"][name], measured["peak_mb"][name]
         lines.append(f"{name:<18}{speed:>9.1f}{low:>9.1f}{high:>9.1f}{ratio:>13}{step:>11.1f}{peak:>9.0f}")
+    if reached := measured.get("limit"):
+        lines += [
+            "",
+            f"A step is {reached['multiply_adds'] / 1e9:.2f} billion multiply-adds an image. The best matrix product makes "
+            f"{reached['product_peak'] / 1e9:.0f} billion a",
+            f"second, which would be {reached['images_per_second']:.0f} images/s; keras_resnet reaches {reached['share']:.0%} of it.",
+        ]
     lines += [
         "",
         "images/s: an epoch of the round as a user waits for it; at a step: images/s at the median step alone.",

@@ -19,9 +19,13 @@ def run(arguments):
     Workdir(arguments.run).read()  # a wrong name is told at once, not after the framework has loaded
     load_keras()
     from keras_resnet import evaluate
+    from keras_resnet.evaluate.metrics import percent
 
     scores = evaluate.report(arguments.run, arguments.data, out=arguments.out)
-    lines = [f"Test accuracy {scores.accuracy_text}, loss {scores.loss:.3f}, on {scores.images} images", ""]
+    record = Workdir(arguments.run).read()
+    weighted = scores.imbalanced or record["recipe"].get("class_weights", False)
+    balanced = f", balanced accuracy {percent(scores.balanced_accuracy, 1)}" if weighted else ""
+    lines = [f"Test accuracy {scores.accuracy_text}{balanced}, loss {scores.loss:.3f}, on {scores.images} images", ""]
     lines.append("class  images  precision  recall")
     for row in scores.per_class:
         precision, recall = ("-" if value is None else f"{value:.1%}" for value in (row.precision, row.recall))

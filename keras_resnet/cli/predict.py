@@ -19,11 +19,10 @@ def run(arguments):
     load_keras()
     import numpy as np
 
-    from keras_resnet.data.folder import read_photo
     from keras_resnet.inference import Predictor
 
     predictor = Predictor(arguments.run)
-    images = np.stack([read_photo(photo, predictor.image_shape[0]) for photo in arguments.photos])
+    images = np.stack([predictor.photo(photo) for photo in arguments.photos])
     predictions = []
     for photo, image, row in zip(arguments.photos, images, predictor(images), strict=True):
         predictions.append(

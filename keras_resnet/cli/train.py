@@ -7,51 +7,93 @@ import sys
 from keras_resnet.cli.output import add_common, result, say
 from keras_resnet.cli.quiet import load_keras
 
+# Arguments of `train.run` -> what argparse takes. Where one is not given, the recipe's own value counts.
+_NUMBERS = {
+    "epochs": (int, "N", "passes over the images (default: the recipe's)"),
+    "batch_size": (int, "N", "images a step (default: the recipe's)"),
+    "learning_rate": (float, "R", "the highest learning rate (default: the recipe's)"),
+    "accumulate": (int, "N", "average the gradients of N batches for one update"),
+    "early_stopping": (int, "N", "end when the validation loss has not fallen for N epochs; the last epoch counts"),
+    "size": (int, "S", "resize the images to S x S pixels"),
+    "per_class": (int, "N", "train on N images of each class alone, spread over the people of the set"),
+}
+
 
 def add_arguments(parser):
     """Adds the command's arguments."""
+    from keras_resnet.train.recipe import PRECISIONS, STAGES
     from keras_resnet.train.recipes import RECIPES
 
+    rows = "\n".join(f"  {name:<13}{recipe.epochs:>3} epochs: {recipe.summary}" for name, recipe in RECIPES.items())
+    parser.description = f"{parser.description}\n\nrecipes:\n{rows}"
     parser.add_argument("--data", required=True, metavar="SET", help="image set in the SIGNS layout")
     parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--model", default="resnet50", help="a network of the catalogue (default: %(default)s)")
-    recipes = "; ".join(f"{name}: {recipe.summary} ({recipe.epochs} epochs)" for name, recipe in RECIPES.items())
-    parser.add_argument("--recipe", default="signs", metavar="NAME", help=f"{recipes} (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the images (default: the recipe's)")
+    parser.add_argument("--recipe", default="signs", metavar="NAME", help="one of those above (default: %(default)s)")
+    for name, (kind, metavar, text) in _NUMBERS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: %(default)s")
     parser.add_argument(
         "--validation-fraction", type=float, default=0.1, metavar="F",
         help="share of the training images kept for validation, by group where known (default: %(default)s)",
     )  # fmt: skip
+    text = "start from a run folder or a weight file; without one, from random weights"
+    parser.add_argument("--weights", metavar="FILE", help=text)
+    text = "keep the network from its input to this stage as it is: stem, stage2 .. stage5, none (default: the recipe's)"
+    parser.add_argument("--freeze", choices=["none", *STAGES], metavar="STAGE", help=text)
+    parser.add_argument("--precision", choices=PRECISIONS, help="of the layers' computations (default: the recipe's)")
+    parser.add_argument("--class-weights", action="store_true", help="weigh the images of rare classes more")
+    parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN after its last full epoch")
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen, time and memory; write nothing")
     add_common(parser, "keras-resnet train --data signs --recipe signs-quick --out runs/first")
 
 
 def run(arguments):
-    """Trains and prints the outcome."""
+    """Trains and prints the outcome, or prints what would happen."""
     from keras_resnet.data import load_signs
+    from keras_resnet.train.options import settings
 
-    load_signs(arguments.data)  # a bad set is told at once, not after the framework has loaded
+    # A bad set or setting is told at once, not after the framework has loaded.
+    load_signs(arguments.data)
+    given = _keywords(arguments)
+    choices = {
+        name: value for name, value in given.items() if name not in ("data", "out", "model", "recipe", "epochs", "resume")
+    }
+    settings(given["recipe"], given.get("epochs"), choices)
     load_keras()
     from keras_resnet import train
 
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bars
-        outcome = train.run(
-            data=arguments.data,
-            out=arguments.out,
-            model=arguments.model,
-            recipe=arguments.recipe,
-            epochs=arguments.epochs,
-            seed=arguments.seed,
-            validation_fraction=arguments.validation_fraction,
-            resume=arguments.resume,
-            say=say,
-            verbose=1 if sys.stderr.isatty() else 2,  # a moving bar, or a line an epoch
-        )
+        if arguments.dry_run:
+            planned = train.plan(**given)
+        else:
+            # A moving bar, or a line an epoch.
+            outcome = train.run(**given, verbose=1 if sys.stderr.isatty() else 2)
+    if arguments.dry_run:
+        result(planned.to_json(), str(planned), arguments.json)
+    else:
+        result(dataclasses.asdict(outcome), _text(outcome, arguments), arguments.json)
+
+
+def _keywords(arguments):
+    """The keyword arguments of `train.run`."""
+    names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard")
+    keywords = {name: getattr(arguments, name) for name in names}
+    given = {name: getattr(arguments, name) for name in (*_NUMBERS, "precision", "freeze")}
+    keywords |= {name: value for name, value in given.items() if value is not None}
+    if arguments.freeze == "none":
+        keywords["freeze"] = None
+    if arguments.class_weights:
+        keywords["class_weights"] = True
+    return {**keywords, "say": say}
+
+
+def _text(outcome, arguments):
     low, high = outcome.accuracy_interval
-    text = (
-        f"Test accuracy {outcome.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}), loss {outcome.loss:.3f}, on "
+    balanced = f", balanced accuracy {outcome.balanced_accuracy:.1%}" if arguments.class_weights else ""
+    return (
+        f"Test accuracy {outcome.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}){balanced}, loss {outcome.loss:.3f}, on "
         f"{outcome.images} images after {outcome.epochs} epochs in {outcome.seconds / 60:.1f} minutes\n"
         f"Report: {outcome.run}/report.html"
     )
-    result(dataclasses.asdict(outcome), text, arguments.json)

@@ -62,6 +62,20 @@ class SignsSet:
         """`(H, W, C)` of every image."""
         return tuple(self.train.images.shape[1:])
 
+    def resized(self, size):
+        """The same set with images of ``size`` x ``size`` pixels; itself where they are so already.
+
+        Raises:
+            DataError: the images are not square.
+        """
+        height, width, _ = self.image_shape
+        if height != width:
+            raise DataError(f"{self.path} has images of {height} x {width}; expected square ones to resize to {size} x {size}")
+        if height == size:
+            return self
+        parts = [Split(resize(part.images, size), part.labels, part.groups) for part in (self.train, self.test)]
+        return SignsSet(*parts, self.class_names, self.path)
+
     def fingerprint(self):
         """SHA-256, in hexadecimal, of the images and labels of both splits: equal for equal data, wherever it lies."""
         digest = hashlib.sha256()
@@ -70,6 +84,13 @@ class SignsSet:
             digest.update(np.ascontiguousarray(split.images))
             digest.update(np.ascontiguousarray(split.labels, dtype="<i8"))
         return digest.hexdigest()
+
+
+def resize(images, size):
+    """Images uint8 `(N, H, W, 3)` as `(N, size, size, 3)`: bilinear, with antialiasing where they get smaller (Pillow's)."""
+    from PIL import Image
+
+    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images])
 
 
 def load_signs(path=None):

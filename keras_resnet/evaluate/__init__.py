@@ -7,6 +7,7 @@ _HOME = {
     "Scores": "metrics",
     "score": "metrics",
     "wilson_interval": "metrics",
+    "compare": "comparison",
     "confusion": "figures",
     "curves": "figures",
     "mistakes": "figures",
@@ -14,7 +15,7 @@ _HOME = {
     "report": "evaluation",
 }
 
-__all__ = ["Scores", "confusion", "curves", "html_report", "mistakes", "report", "score", "wilson_interval"]
+__all__ = ["Scores", "compare", "confusion", "curves", "html_report", "mistakes", "report", "score", "wilson_interval"]
 
 
 def __getattr__(name):

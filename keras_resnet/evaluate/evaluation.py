@@ -8,6 +8,9 @@ from keras_resnet.evaluate.metrics import score
 from keras_resnet.evaluate.page import html_report
 from keras_resnet.workdir import Workdir
 
+# Keys of `run.json` that the page shows, where they are there.
+_SETTINGS = ("seed", "validation_fraction", "size", "per_class", "weights", "recipe", "numerics", "versions")
+
 
 def report(run, data, *, out=None):
     """Evaluates a trained run on the test images of a set.
@@ -22,27 +25,37 @@ def report(run, data, *, out=None):
 
     Raises:
         RunError: no trained run there.
-        DataError: the set is damaged, or its image size or classes are not those of the run.
+        DataError: the set is damaged, or its image size or classes are not those of the run. A run that resized its images
+            resizes these too.
     """
     from keras_resnet.data import load_signs
 
     workdir = Workdir(run)
     record = workdir.read()
-    signs = data if hasattr(data, "test") else load_signs(data)
-    check_fits(record, signs)
+    signs = as_in_run(record, data if hasattr(data, "test") else load_signs(data))
     scores = score(predict(workdir.load_model(), signs.test.images), signs.test.labels, signs.class_names)
     if out is not None:
         write(Workdir(out), record, signs, scores, log=None)
     return scores
 
 
-def check_fits(record, signs):
-    """Raises DataError unless a set has the image shape and the classes that a run was trained on."""
+def as_in_run(record, signs):
+    """A set as a run's network takes it: resized where the run resized its images (``--size``).
+
+    Raises:
+        DataError: the set has another image shape or other classes than the run was trained on.
+    """
     shape, names = tuple(record["data"]["shape"]), tuple(record["class_names"])
-    if signs.image_shape != shape:
-        raise DataError(f"{signs.path} has images of {signs.image_shape}; the run was trained on {shape}")
     if signs.class_names != names:
         raise DataError(f"{signs.path} has the classes {signs.class_names}; the run was trained on {names}")
+    if signs.image_shape != shape and record.get("size"):
+        return signs.resized(record["size"])
+    if signs.image_shape != shape:
+        raise DataError(
+            f"{signs.path} has images of {signs.image_shape}; the run was trained on {shape}; one trained with --size "
+            "resizes what it is given"
+        )
+    return signs
 
 
 def predict(model, images, batch_size=64):
@@ -72,8 +85,9 @@ def write(workdir, record, signs, scores, log):
         "run": str(workdir.path),
         **{key: result[key] for key in ("epochs", "seconds", "images_per_second") if result.get(key) is not None},
         "command": record["command"],
+        "balanced": record["recipe"].get("class_weights", False),
     }
-    settings = {key: record[key] for key in ("seed", "validation_fraction", "recipe", "versions")}
+    settings = {key: record[key] for key in _SETTINGS if record.get(key) is not None}
     html_report(
         workdir / "report.html",
         title=f"{record['model']} on {signs.path}",

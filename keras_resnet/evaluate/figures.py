@@ -8,17 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet import files
 from keras_resnet.errors import DataError
+from keras_resnet.evaluate import drawing
+from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, ORANGE
 from keras_resnet.evaluate.metrics import percent
 
-DPI = 144
-INK, FAINT, GRID = "#22272e", "#69727d", "#e3e6ea"
-# Training and right; validation and wrong. Blue and orange are told apart by every kind of colour vision.
-BLUE, ORANGE = "#2b6cb0", "#d9691e"
 MOST_ANNOTATED = 20  # classes; with more, the counts no longer fit their cells
-LOG_SPAN = 20  # a loss whose largest value is this many times its smallest is drawn on a logarithmic axis
-NAME_LENGTH = 18  # characters of a class name that are drawn
 
 
 def curves(log, path, test_accuracy=None):
@@ -38,7 +33,7 @@ def curves(log, path, test_accuracy=None):
     """
     epochs = _epochs(log)
     with_rate = np.isfinite(log.get("learning_rate", [])).any()
-    figure = _figure(10, 4.9 if with_rate else 3.9)
+    figure = drawing.new_figure(10, 4.9 if with_rate else 3.9)
     ratios = (4, 1) if with_rate else (1,)
     grid = figure.add_gridspec(len(ratios), 2, height_ratios=ratios)
     left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
@@ -47,9 +42,9 @@ def curves(log, path, test_accuracy=None):
     if with_rate:
         _draw_rate(figure.add_subplot(grid[1, :]), epochs, log["learning_rate"])
     for axes in figure.axes:
-        _style(axes)
-        _epoch_axis(axes, epochs)
-    return _write(figure, path)
+        drawing.style(axes)
+        drawing.epoch_axis(axes, epochs)
+    return drawing.write(figure, path)
 
 
 def confusion(scores, path):
@@ -62,12 +57,12 @@ def confusion(scores, path):
     Returns:
         `path`.
     """
-    matrix, names = scores.confusion, [_short(name) for name in scores.classes]
+    matrix, names = scores.confusion, [drawing.short(name) for name in scores.classes]
     classes, longest = len(names), max(map(len, names))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)  # (k, k), rows sum to 1, or to 0 without images
     steep = longest > (3 if classes > 10 else 6)
     side = min(max(3.2, 0.48 * classes), 8.5)
-    figure = _figure(side + 1.6 + 0.08 * longest, side + 1.2 + 0.08 * longest * steep)
+    figure = drawing.new_figure(side + 1.6 + 0.08 * longest, side + 1.2 + 0.08 * longest * steep)
     axes = figure.add_subplot()
     shades = _shades(share, np.eye(classes, dtype=bool))
     axes.imshow(shades)
@@ -83,7 +78,7 @@ def confusion(scores, path):
         _write_counts(axes, matrix, shades)
     _draw_key(axes.inset_axes((1 + 0.12 / side, 0, 0.3 / side, 1)))
     axes.set_title(f"Test accuracy {scores.accuracy_text}\n{scores.images:,} images", color=INK, fontsize=11)
-    return _write(figure, path)
+    return drawing.write(figure, path)
 
 
 def mistakes(images, scores, path, limit=12):
@@ -114,7 +109,7 @@ def mistakes(images, scores, path, limit=12):
     rows = math.ceil(len(shown) / 6)
     columns = math.ceil(len(shown) / rows)
     lines = max(text.count("\n") for text in texts) + 1
-    figure = _figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4)
+    figure = drawing.new_figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4)
     for place, (mistake, text) in enumerate(zip(shown, texts, strict=True), start=1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(images[mistake.index], interpolation="nearest")
@@ -123,12 +118,12 @@ def mistakes(images, scores, path, limit=12):
     fact = f"{len(scores.mistakes):,} of {scores.images:,} test images wrong"
     more = f"; the {len(shown)} most confident" if len(shown) < len(scores.mistakes) else ""
     figure.suptitle(fact + more, color=INK, fontsize=11)
-    return _write(figure, path)
+    return drawing.write(figure, path)
 
 
 def _mistake_text(mistake, classes):
     """``"true 3, said 5 (97 %)"``, on three lines where the names are long."""
-    true, said = (_short(classes[index]) for index in (mistake.true, mistake.predicted))
+    true, said = (drawing.short(classes[index]) for index in (mistake.true, mistake.predicted))
     sure = percent(mistake.probability)
     one_line = f"true {true}, said {said} ({sure})"
     return one_line if max(map(len, classes)) <= 2 else f"true {true},\nsaid {said}\n({sure})"
@@ -148,24 +143,10 @@ def _epochs(log):
 
 
 def _draw_loss(axes, epochs, log):
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
     drawn = _draw_pair(axes, epochs, log, "loss")
-    values = np.concatenate([np.asarray(log[name], dtype=float) for name in drawn])
-    values = values[np.isfinite(values)]
-    logarithmic = len(values) and values.min() > 0 and values.max() > LOG_SPAN * values.min()
-    if logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    elif len(values):
-        axes.set_ylim(min(0, values.min()), 1.08 * values.max() or 1)
-    _title(
-        axes,
-        "Loss",
-        f"in nats{', logarithmic' if logarithmic else ''}; last epoch: {_last(log, drawn, '{:.3g}'.format)}",
-    )
+    logarithmic = drawing.loss_axis(axes, np.concatenate([np.asarray(log[name], dtype=float) for name in drawn]))
+    fact = f"in nats{', logarithmic' if logarithmic else ''}; last epoch: {_last(log, drawn, '{:.3g}'.format)}"
+    drawing.title(axes, "Loss", fact)
 
 
 def _draw_accuracy(axes, epochs, log, test_accuracy):
@@ -178,11 +159,11 @@ def _draw_accuracy(axes, epochs, log, test_accuracy):
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
-    _title(axes, "Accuracy", f"last epoch: {_last(log, drawn, lambda value: percent(value, 1))}")
+    drawing.title(axes, "Accuracy", f"last epoch: {_last(log, drawn, lambda value: percent(value, 1))}")
 
 
 def _draw_rate(axes, epochs, rate):
-    axes.plot(epochs, rate, color=FAINT, linewidth=1.4, marker=_marker(epochs), markersize=3)
+    axes.plot(epochs, rate, color=FAINT, linewidth=1.4, marker=drawing.marker(epochs), markersize=3)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("Learning rate", color=FAINT, fontsize=9)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
@@ -195,7 +176,7 @@ def _draw_pair(axes, epochs, log, column):
     drawn = {}
     for name, label, colour in ((column, "training", BLUE), (f"val_{column}", "validation", ORANGE)):
         if np.isfinite(log.get(name, [])).any() or name == column:
-            axes.plot(epochs, log[name], color=colour, label=label, linewidth=1.8, marker=_marker(epochs), markersize=4)
+            axes.plot(epochs, log[name], color=colour, label=label, linewidth=1.8, marker=drawing.marker(epochs), markersize=4)
             drawn[name] = label
     return drawn
 
@@ -204,48 +185,6 @@ def _last(log, drawn, form):
     """The last value of each column drawn: ``"training 0.12, validation 0.31"``."""
     last = {label: log[name][-1] for name, label in drawn.items()}
     return ", ".join(f"{label} {form(value) if math.isfinite(value) else 'unknown'}" for label, value in last.items())
-
-
-def _marker(epochs):
-    return "o" if len(epochs) <= 12 else None
-
-
-def _figure(width, height):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _write(figure, path):
-    path = Path(path)
-    with files.whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.12)
-    return path
-
-
-def _style(axes):
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GRID)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", colors=FAINT, labelsize=9, length=0)
-
-
-def _epoch_axis(axes, epochs):
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    margin = max(0.02 * (epochs[-1] - epochs[0]), 0.3)
-    axes.set_xlim(epochs.min() - margin, epochs.max() + margin)
-    axes.set_xlabel("Epoch", color=FAINT, fontsize=9)
-
-
-def _title(axes, name, fact):
-    axes.set_title(f"{name}\n", loc="left", color=INK, fontsize=11, fontweight="bold")
-    axes.text(0, 1.03, fact, transform=axes.transAxes, color=FAINT, fontsize=9)
 
 
 def _shades(share, right):
@@ -281,7 +220,3 @@ def _write_counts(axes, matrix, shades):
         if matrix[row, column] or row == column:
             colour = "white" if shades[row, column].mean() < 0.62 else INK
             axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center", color=colour, fontsize=size)
-
-
-def _short(name):
-    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"

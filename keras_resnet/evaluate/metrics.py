@@ -9,6 +9,7 @@ from keras_resnet.errors import DataError
 
 PROBABILITY_FLOOR = 1e-7  # keras.config.epsilon(), the clip of keras.losses.CategoricalCrossentropy
 ROW_SUM_TOLERANCE = 1e-2  # a float16 or bfloat16 softmax misses 1 by a few thousandths; logits miss it by far more
+IMBALANCE = 1.5  # images of the largest class over those of the smallest, from which on accuracy alone misleads
 CALIBRATION_BINS = 15  # Guo, Pleiss, Sun & Weinberger 2017, section 5 ("M = 15 bins")
 Z_95 = 1.959964  # the 97.5 % quantile of the standard normal distribution
 
@@ -73,6 +74,12 @@ class Scores:
     def classes(self):
         """The class names, in order."""
         return tuple(row.name for row in self.per_class)
+
+    @property
+    def imbalanced(self):
+        """Whether the largest class has more than 1.5 times the images of the smallest that has any."""
+        counts = [row.images for row in self.per_class if row.images]
+        return max(counts) > IMBALANCE * min(counts)
 
     @property
     def accuracy_text(self):

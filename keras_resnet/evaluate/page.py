@@ -79,7 +79,8 @@ def html_report(path, *, title, summary, scores, figures, log=None, settings=Non
         title: the heading.
         summary: dict of what is known of the run, each key optional: ``model``, ``data``, ``run`` (text under the
             heading), ``epochs``, ``seconds`` (of training), ``images_per_second`` (of training), ``command`` (what
-            reproduces the run). Other keys are passed over.
+            reproduces the run), ``balanced`` (whether the balanced accuracy stands beside the accuracy; it does so too
+            where the classes of the test set differ much in size). Other keys are passed over.
         scores: `Scores` on the test set.
         figures: dict of ``curves``, ``confusion``, ``mistakes`` -> PNG file, or None for one that is not there. Other
             names are shown after these, under their own name.
@@ -99,7 +100,7 @@ def html_report(path, *, title, summary, scores, figures, log=None, settings=Non
         elif name == "mistakes" and not scores.mistakes:
             sections.append(f"<h2>Mistakes</h2>\n<p>None on {scores.images:,} test images.</p>")
         if name == "confusion":
-            sections.append(_classes(scores))
+            sections.append(_classes(scores, _balanced(summary, scores)))
     sections += [_settings(settings or {}), _command(summary), _epochs(log or {}), _foot(scores)]
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -119,6 +120,7 @@ def _head(title, summary, scores):
     low, high = (percent(bound, 1) for bound in scores.accuracy_interval)
     tiles = [
         ("Test accuracy", percent(scores.accuracy, 1), f"95 % interval {low} to {high}"),
+        *_balanced_tile(summary, scores),
         ("Test loss", f"{scores.loss:.3g}", "in nats"),
         ("Test images", f"{scores.images:,}", f"{len(scores.mistakes):,} wrong"),
     ]
@@ -137,6 +139,15 @@ def _head(title, summary, scores):
         f'<header>\n<h1>{escape(str(title))}</h1>\n<p class="faint">{escape(" · ".join(facts))}</p>\n'
         f"<dl>\n{lines}</dl>\n</header>"
     )
+
+
+def _balanced(summary, scores):
+    return bool(summary.get("balanced")) or scores.imbalanced
+
+
+def _balanced_tile(summary, scores):
+    if _balanced(summary, scores):
+        yield "Balanced accuracy", percent(scores.balanced_accuracy, 1), "mean recall of the classes"
 
 
 def _figure(name, path, scores):
@@ -158,7 +169,8 @@ def _figure(name, path, scores):
     )
 
 
-def _classes(scores):
+def _classes(scores, balanced):
+    mean = f"Balanced accuracy (mean recall) {percent(scores.balanced_accuracy, 1)}; expected" if balanced else "Expected"
     rows = "".join(
         f"<tr><th>{escape(row.name)}</th><td>{row.images:,}</td>"
         f"{_share(row.precision)}{_share(row.recall)}{_share(row.f1)}</tr>\n"
@@ -167,7 +179,7 @@ def _classes(scores):
     return (
         '<h2>Classes</h2>\n<div class="wide">\n<table>\n<thead><tr><th>Class</th><th>Images</th><th>Precision</th>'
         f"<th>Recall</th><th>F1</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
-        f"<p>Balanced accuracy (mean recall) {percent(scores.balanced_accuracy, 1)}; expected calibration error "
+        f"<p>{mean} calibration error "
         f"{percent(scores.calibration_error, 1)} (15 bins).</p>\n"
         '<p class="faint">Precision: of the images given this class, the share that are of it. Recall: of the images '
         "of this class, the share given it. F1: the harmonic mean of the two. A dash: undefined, no such images.</p>"

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_resnet.data.folder import read_photo
+from keras_resnet.data.signs import resize
 from keras_resnet.errors import DataError
 from keras_resnet.workdir import Workdir
 
@@ -10,6 +12,12 @@ UNUSUAL = 4  # standard deviations of the training images; of normally distribut
 
 class Predictor:
     """The network of a run folder.
+
+    A run that resized its images (``--size``) resizes what it is given in the same way.
+
+    Attributes:
+        class_names: tuple of str, in the order of the probabilities.
+        image_shape: `(H, W, 3)` of the images that the network takes.
 
     Args:
         run: the run folder.
@@ -25,18 +33,33 @@ class Predictor:
         self.class_names = tuple(self._record["class_names"])
         self.image_shape = tuple(self._record["data"]["shape"])
 
+    def photo(self, path):
+        """A photograph as the images of the run's set were made: uint8 `(H, W, 3)`, its central square.
+
+        Raises:
+            DataError: as `data.folder.read_photo`.
+        """
+        size = self._record["data"].get("set_shape", self.image_shape)[0]
+        return self._resized(read_photo(path, size)[None])[0]
+
     def __call__(self, images):
         """Probabilities float32 `(N, classes)` for images uint8 `(N, H, W, 3)` of the run's size.
 
         Raises:
             DataError: another shape or dtype.
         """
-        images = np.asarray(images)
+        images = self._resized(np.asarray(images))
         if images.shape[1:] != self.image_shape or images.dtype != np.uint8:
             raise DataError(
                 f"images: expected uint8 (N, {', '.join(map(str, self.image_shape))}), received {images.dtype} {images.shape}"
             )
         return np.asarray(self._model.predict(images, batch_size=64, verbose=0))
+
+    def _resized(self, images):
+        """As the run resized the images of its set; what it did not resize, or could not, stays as it is."""
+        size, square = self._record.get("size"), images.ndim == 4 and images.shape[1] == images.shape[2]
+        fits = images.shape[1:] == self.image_shape or images.dtype != np.uint8 or images.shape[3:] != (3,)
+        return resize(images, size) if size and square and not fits else images
 
     def unlike_training(self, image):
         """Why a photo is unlike the training images, in words; None where it is not.

@@ -3,7 +3,17 @@
 import importlib
 
 # Public name -> the module that defines it; loaded when first asked for, so that reading recipes loads no framework.
-_HOME = {"Outcome": "trainer", "RECIPES": "recipes", "Recipe": "recipe", "run": "trainer", "training_model": "trainer"}
+_HOME = {
+    "LayerRatesAdamW": "layer_rates",
+    "Options": "options",
+    "Outcome": "trainer",
+    "Plan": "dry_run",
+    "RECIPES": "recipes",
+    "Recipe": "recipe",
+    "plan": "dry_run",
+    "run": "trainer",
+    "training_model": "network",
+}
 
 __all__ = sorted(_HOME)
 

@@ -1,6 +1,7 @@
-"""What happens beside the training steps: timing, the log, the checkpoint."""
+"""What happens beside the training steps: timing, the log, the checkpoint, stopping early."""
 
 import csv
+import math
 import time
 
 import keras
@@ -11,9 +12,10 @@ from keras_resnet.files import whole
 
 
 class Speed(keras.callbacks.Callback):
-    """Adds `images_per_second` and `learning_rate` to the logs of each epoch.
+    """Adds `images_per_second`, `learning_rate` and `seconds` to the logs of each epoch.
 
-    The speed is that of the median step, so that compilation and a moment's load on the machine do not count.
+    The speed is that of the median step, so that compilation and a moment's load on the machine do not count; the seconds
+    are those of the whole epoch, validation included.
 
     Attributes:
         steps: seconds of every training step so far, without each epoch's first.
@@ -24,7 +26,7 @@ class Speed(keras.callbacks.Callback):
         self.batch_size, self.steps = batch_size, []
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch_start, self._last = len(self.steps), None
+        self._epoch_start, self._last, self._begun = len(self.steps), None, time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
@@ -36,6 +38,7 @@ class Speed(keras.callbacks.Callback):
         steps = self.steps[self._epoch_start :]
         logs["images_per_second"] = self.batch_size / float(np.median(steps)) if steps else float("nan")
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        logs["seconds"] = time.perf_counter() - self._begun
 
     def images_per_second(self):
         """Over all epochs; None before two steps of an epoch are done."""
@@ -66,6 +69,32 @@ def _rows(path):
         return []
     with open(path, newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Ends training when the validation loss has not fallen below its lowest for some epochs.
+
+    It reads the log, so that a run that is resumed stops where one without a break would have.
+
+    Args:
+        patience: epochs without a lower validation loss, at least 1.
+        log: the `Log` of the run; it comes before this callback.
+    """
+
+    def __init__(self, patience, log):
+        super().__init__()
+        self.patience, self.log = patience, log
+
+    def over(self):
+        """Whether training has come to that."""
+        losses = [float(row.get("val_loss") or "nan") for row in self.log.rows]
+        losses = [math.inf if math.isnan(loss) else loss for loss in losses]
+        best = losses.index(min(losses)) if losses else 0
+        return len(losses) - 1 - best >= self.patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.over():
+            self.model.stop_training = True
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -31,5 +31,15 @@ RECIPES = {
             epochs=16,
             augmentation=Augmentation(shift=0.08),
         ),
+        # Small batches, so that a hundred images give enough updates. The values are chosen, not searched for.
+        replace(
+            _SIGNS,
+            name="finetune",
+            summary="a trained network (--weights) on few photographs: frozen to stage 4, lower rates for earlier stages",
+            batch_size=16,
+            zero_init_gamma=False,
+            freeze="stage4",
+            layer_rate=0.5,
+        ),
     )
 }

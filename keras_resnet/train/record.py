@@ -2,41 +2,84 @@
 
 import platform
 import shlex
+from dataclasses import replace
 
 import keras
 import numpy as np
 
 from keras_resnet.errors import RunError
+from keras_resnet.models import resolve
+from keras_resnet.repeatable import numerics
+from keras_resnet.train.recipe import FLAGS, Recipe, complete
+from keras_resnet.train.recipes import RECIPES
 from keras_resnet.version import __version__
 
-# What must be equal for a run to go on.
-_FIXED = ("model", "recipe", "seed", "validation_fraction", "class_names")
+# What must be equal for a run to go on; where an older record has no such key it was None.
+_FIXED = ("model", "recipe", "seed", "validation_fraction", "size", "per_class", "weights", "class_names")
+
+# Mode of `preprocess_input` -> what the saved model does to pixels itself.
+_PIXELS = {
+    "unit": "multiplies them by 1/255",
+    "caffe": "turns them to BGR and subtracts the means of ImageNet",
+    "torch": "divides them by 255 and normalises them by the means and deviations of ImageNet",
+    "tf": "scales them to -1 to 1",
+    "none": "computes with them as they are",
+}
 
 
-def new_record(signs, *, model, recipe, seed, validation_fraction, out):
-    """What `run.json` holds before training starts; the arguments are those of `run`."""
-    command = ["keras-resnet", "train", "--data", str(signs.path), "--model", model, "--recipe", recipe.name]
-    command += ["--epochs", str(recipe.epochs), "--seed", str(seed)]
-    command += ["--validation-fraction", str(validation_fraction), "--out", str(out)]
+def new_record(setup, out):
+    """What `run.json` holds before training starts.
+
+    Args:
+        setup: a `Setup`.
+        out: the run folder.
+    """
+    images, options, start = setup.images, setup.options, setup.start
     return {
         "status": "running",
-        "command": shlex.join(command),
-        "model": model,
-        "recipe": recipe.to_json(),
-        "seed": seed,
-        "validation_fraction": validation_fraction,
-        "class_names": list(signs.class_names),
+        "command": shlex.join(_command(setup, out)),
+        "model": setup.model,
+        "lineage": resolve(setup.model, start.lineage).lineage,
+        "recipe": setup.recipe.to_json(),
+        "seed": options.seed,
+        "validation_fraction": options.validation_fraction,
+        "size": options.size,
+        "per_class": options.per_class,
+        "weights": start.weights and {"path": start.weights, "sha256": start.sha256, "head": start.head},
+        "class_names": list(images.signs.class_names),
         "data": {
-            "path": str(signs.path),
-            "fingerprint": signs.fingerprint(),
-            "shape": list(signs.image_shape),
-            "train": len(signs.train),
-            "test": len(signs.test),
-            "photos": photo_statistics(signs.train.images),
+            "path": str(images.signs.path),
+            "fingerprint": images.fingerprint,
+            "shape": list(images.signs.image_shape),
+            "set_shape": list(images.set_shape),
+            "train": len(images.signs.train),
+            "used": len(images.train),
+            "validation": len(images.validation or ()),
+            "test": len(images.signs.test),
+            "photos": photo_statistics(images.signs.train.images),
         },
-        "preprocessing": "none: the saved model takes pixels 0 to 255 and multiplies them by 1/255 itself",
+        "pixels": start.pixels,
+        "preprocessing": f"none: the saved model takes pixels 0 to 255 and {_PIXELS[start.pixels]} itself",
+        "numerics": dict(numerics(tf32=None)),
         "versions": _versions(),
     }
+
+
+def _command(setup, out):
+    """The words of the command line that makes the run. A recipe of one's own, in Python, it can only name."""
+    recipe, options = setup.recipe, setup.options
+    words = ["keras-resnet", "train", "--data", str(setup.images.signs.path), "--model", setup.model]
+    words += ["--recipe", recipe.name, "--epochs", str(recipe.epochs), "--seed", str(options.seed)]
+    words += ["--validation-fraction", str(options.validation_fraction)]
+    base = replace(RECIPES.get(recipe.name) or Recipe(recipe.name, recipe.summary, 1), epochs=recipe.epochs)
+    flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
+    flags |= {
+        name: getattr(options, name) for name in ("size", "per_class", "weights", "tensorboard") if getattr(options, name)
+    }
+    for name, value in flags.items():
+        words.append(f"--{name.replace('_', '-')}")
+        words += [] if value is True else ["none" if value is None else str(value)]
+    return [*words, "--out", str(out)]
 
 
 def photo_statistics(images):
@@ -63,24 +106,45 @@ def claim(workdir, record, resume):
     Raises:
         RunError: the folder holds something else, a run and ``resume`` is off, or a run of other settings or data.
     """
+    status = check_claim(workdir, record, resume)
+    if status is None:
+        workdir.write(record)
+    return status or record["status"]
+
+
+def check_claim(workdir, record, resume):
+    """The status of the run that a folder holds, None where there is none; errors as in `claim`. Writes nothing."""
     if not workdir.exists():
         if workdir.path.exists() and (not workdir.path.is_dir() or any(workdir.path.iterdir())):
             raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
-        workdir.write(record)
-        return record["status"]
+        return None
     if not resume:
         raise RunError(f"{workdir.path} holds a run already; go on with it by --resume, or name another folder with --out")
     old = workdir.read()
     for key in _FIXED:
-        if old[key] != record[key]:
-            raise RunError(f"{workdir.path} was begun with {key} {_short(old[key])}, and now it is {_short(record[key])}")
+        difference = _difference(key, old.get(key), record[key])
+        if difference:
+            raise RunError(f"{workdir.path} was begun with {difference}")
     if old["data"]["fingerprint"] != record["data"]["fingerprint"]:
         raise RunError(f"The images in {record['data']['path']} have changed since the run in {workdir.path} was begun")
     return old["status"]
 
 
+def _difference(key, old, new):
+    """How two values of a record differ, in words; None where they do not."""
+    if key == "recipe" and old["name"] == new["name"]:
+        old = complete(old)
+        changed = [name for name in new if old[name] != new[name] and name != "summary"]
+        if not changed:
+            return None
+        key, old, new = f"{changed[0]} of recipe {new['name']}", old[changed[0]], new[changed[0]]
+    if key == "weights" and old and new and old.get("sha256") == new.get("sha256") and old.get("head") == new.get("head"):
+        return None
+    return None if old == new else f"{key} {_short(old)}, and now it is {_short(new)}"
+
+
 def _short(value):
-    return value["name"] + f" of {value['epochs']} epochs" if isinstance(value, dict) else value
+    return value.get("name") or value.get("path") or value if isinstance(value, dict) else value
 
 
 def _versions():

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_resnet.errors import DataError
-from keras_resnet.evaluate import figures
+from keras_resnet.evaluate import drawing, figures
 from keras_resnet.evaluate.log import read_log
 from keras_resnet.evaluate.metrics import score
 
@@ -30,8 +30,8 @@ def kept(monkeypatch):
         drawn.append(make(*size))
         return drawn[-1]
 
-    make = figures._figure
-    monkeypatch.setattr(figures, "_figure", keep)
+    make = drawing.new_figure
+    monkeypatch.setattr(drawing, "new_figure", keep)
     return drawn
 
 

@@ -109,6 +109,22 @@ def test_the_headline(page):
     assert "model: resnet50 · data: signs <small>" in page.words
 
 
+@pytest.mark.parametrize(
+    ("images", "weighted", "shown"),
+    [((5, 5), False, False), ((6, 4), False, False), ((5, 5), True, True), ((8, 5), False, True)],
+)
+def test_balanced_accuracy_is_shown_where_classes_differ_or_were_weighted(tmp_path, images, weighted, shown):
+    labels = np.repeat([0, 1], images)
+    probabilities = np.eye(2)[np.where(np.arange(len(labels)) == len(labels) - 1, 0, labels)]  # the last one is wrong
+    some = score(probabilities, labels, ["a", "b"])
+    path = html_report(tmp_path / "r.html", title="T", summary={"balanced": weighted}, scores=some, figures={})
+    words = Page(path.read_text(encoding="utf-8")).words
+    mean = f"{100 * (1 + (images[1] - 1) / images[1]) / 2:.1f} %"
+    assert (f"Balanced accuracy {mean} mean recall of the classes" in words) is shown
+    assert (f"Balanced accuracy (mean recall) {mean}; expected calibration error" in words) is shown
+    assert shown or "Expected calibration error" in words and "Balanced" not in words
+
+
 def test_every_string_is_escaped(page):
     assert "Signs & <script>alert(1)</script>" in page.words
     assert "keras-resnet train --data 'a & b' --out <run>" in page.words

@@ -35,6 +35,14 @@ def test_counts_by_hand(scores):
     assert scores.balanced_accuracy == pytest.approx((2 / 3 + 1 + 0) / 3)  # the class without images is left out
 
 
+@pytest.mark.parametrize(
+    ("counts", "imbalanced"), [((4, 4, 0), False), ((6, 4, 0), False), ((7, 4, 0), True), ((1, 9, 3), True)]
+)
+def test_a_set_is_imbalanced_from_half_as_many_again(counts, imbalanced):
+    labels = np.repeat(range(3), counts)
+    assert score(np.eye(3)[labels], labels, ["a", "b", "c"]).imbalanced is imbalanced
+
+
 def test_loss_by_hand(scores):
     of_truth = [0.7, 0.1, 0.5, 0.6, 1 - 1e-7, 0.4, 1e-7]  # Keras clips to [1e-7, 1 - 1e-7]
     assert scores.loss == pytest.approx(-sum(map(math.log, of_truth)) / 7, rel=1e-12)

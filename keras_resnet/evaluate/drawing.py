@@ -1,0 +1,83 @@
+"""The look that all pictures share: colours, sizes, and the drawing of axes, titles and files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_resnet import files
+
+DPI = 144
+INK, FAINT, GRID = "#22272e", "#69727d", "#e3e6ea"
+# Training and right; validation and wrong. Blue and orange are told apart by every kind of colour vision.
+BLUE, ORANGE = "#2b6cb0", "#d9691e"
+LOG_SPAN = 20  # a loss whose largest value is this many times its smallest is drawn on a logarithmic axis
+NAME_LENGTH = 18  # characters of a class name that are drawn
+
+
+def new_figure(width, height):
+    """An empty figure on white of a size in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def write(figure, path):
+    """Writes a figure as a PNG, whole or not at all; returns the path."""
+    path = Path(path)
+    with files.whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.12)
+    return path
+
+
+def style(axes):
+    """Gives axes the look of all: light grid, no box."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GRID)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", colors=FAINT, labelsize=9, length=0)
+
+
+def epoch_axis(axes, epochs):
+    """Whole epochs along the horizontal axis; ``epochs`` is the array that is drawn over, at least one."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    margin = max(0.02 * (epochs[-1] - epochs[0]), 0.3)
+    axes.set_xlim(epochs.min() - margin, epochs.max() + margin)
+    axes.set_xlabel("Epoch", color=FAINT, fontsize=9)
+
+
+def loss_axis(axes, values):
+    """The vertical axis of losses, an array of those drawn, NaN among them or not; returns whether it is logarithmic."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    values = values[np.isfinite(values)]
+    logarithmic = bool(len(values)) and values.min() > 0 and values.max() > LOG_SPAN * values.min()
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    elif len(values):
+        axes.set_ylim(min(0, values.min()), 1.08 * values.max() or 1)
+    return logarithmic
+
+
+def title(axes, name, fact):
+    """A bold name above the axes, and under it a fact about what they show."""
+    axes.set_title(f"{name}\n", loc="left", color=INK, fontsize=11, fontweight="bold")
+    axes.text(0, 1.03, fact, transform=axes.transAxes, color=FAINT, fontsize=9)
+
+
+def marker(epochs):
+    """Points where there are few epochs, a bare line otherwise."""
+    return "o" if len(epochs) <= 12 else None
+
+
+def short(name):
+    """A name as far as there is room for it."""
+    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"

@@ -1,0 +1,101 @@
+"""The images of a run: read, resized, cut into training and validation, and few of each class where that is asked for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_resnet.data import SignsSet, Split, load_signs, split_indices
+from keras_resnet.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """What a run trains, validates and tests on.
+
+    Attributes:
+        signs: the `SignsSet`, resized where that was asked for; its test images are the run's.
+        train: `Split` of the images to train on.
+        validation: `Split`, or None without.
+        set_shape: `(H, W, 3)` of the images as the set has them.
+        fingerprint: of the set as it was read.
+    """
+
+    signs: SignsSet
+    train: Split
+    validation: Split | None
+    set_shape: tuple
+    fingerprint: str
+
+
+def read(path, options):
+    """Reads a set and chooses its images.
+
+    Args:
+        path: of a SIGNS set.
+        options: an `Options`.
+
+    Raises:
+        DataError: the set is damaged, or an option cannot be met by it.
+    """
+    whole = load_signs(path)
+    signs = whole if options.size is None else whole.resized(options.size)
+    train, validation = cut(signs.train, options.validation_fraction, options.seed)
+    if options.per_class is not None:
+        train = few(train, options.per_class, signs.class_names, options.seed)
+    return Images(signs, train, validation, whole.image_shape, whole.fingerprint())
+
+
+def cut(split, fraction, seed):
+    """The training and the validation images (None without) of the training split."""
+    kept, held = split_indices(split.labels, fraction, groups=split.groups, seed=seed)
+    return take(split, kept), take(split, held) if len(held) else None
+
+
+def few(split, count, class_names, seed):
+    """The same number of images of each class, from as many groups as there are: one of each in turn.
+
+    Args:
+        split: a `Split`.
+        count: images of each class.
+        class_names: of the set; one without images in the split is passed over.
+        seed: int.
+
+    Raises:
+        DataError: a class has fewer images.
+    """
+    random = np.random.RandomState(seed)  # a stream that no version of NumPy changes, as in split_indices
+    groups = np.arange(len(split)) if split.groups is None else split.groups
+    rank = {group: number for number, group in enumerate(random.permutation(np.unique(groups)))}
+    chosen = []
+    for label in np.unique(split.labels):
+        members = random.permutation(np.flatnonzero(split.labels == label))
+        if len(members) < count:
+            raise DataError(
+                f"per_class: expected at most {len(members)}, the images to train on of class {class_names[label]!r}, "
+                f"received {count}"
+            )
+        taken, turns = {}, []
+        for member in members:
+            turn = taken.get(groups[member], 0)
+            taken[groups[member]] = turn + 1
+            turns.append((turn, rank[groups[member]], member))
+        chosen += [member for _, _, member in sorted(turns)[:count]]
+    return take(split, np.sort(chosen))
+
+
+def take(split, chosen):
+    """The images of a split at some indices, as a `Split`."""
+    return Split(split.images[chosen], split.labels[chosen], None if split.groups is None else split.groups[chosen])
+
+
+def balanced_weights(labels):
+    """Class -> images / (classes * images of the class), so that every class weighs the same and the mean weight is 1.
+
+    Args:
+        labels: int `(N,)`.
+
+    Returns:
+        Dict of int to float; classes without images have none.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    return {int(label): len(labels) / (len(classes) * int(count)) for label, count in zip(classes, counts, strict=True)}

@@ -1,0 +1,82 @@
+"""The share of time in which a step has nothing to work on, with steps and batches of known length."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+from conftest import tiny_split
+
+from keras_resnet.data.augment import Augmentation
+from keras_resnet.train.waiting import TimedBatches, Waiting
+
+
+class SlowBatches(TimedBatches):
+    """Batches of which each takes its time."""
+
+    seconds = 0.0
+
+    def __getitem__(self, index):
+        time.sleep(self.seconds)
+        return super().__getitem__(index)
+
+
+class SlowSteps(keras.callbacks.Callback):
+    """Lengthens every step."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def on_train_batch_begin(self, batch, logs=None):
+        time.sleep(self.seconds)
+
+
+def waiting(batch_seconds, step_seconds):
+    """The column of the second epoch (the first compiles)."""
+    inputs = keras.Input((32, 32, 3))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs)))
+    model.compile("sgd", "categorical_crossentropy")
+    batches = SlowBatches(tiny_split(48, 0), 3, batch_size=4, augmentation=Augmentation(), seed=0)
+    batches.seconds = batch_seconds
+    slow = SlowSteps(step_seconds)
+    history = model.fit(batches, epochs=2, verbose=0, shuffle=False, callbacks=[slow, Waiting(batches)])
+    return history.history["waiting"][1]
+
+
+@pytest.mark.parametrize(
+    ("batch_seconds", "step_seconds", "low", "high"),
+    [
+        (0.1, 0.0, 0.7, 1.0),  # two threads make one batch in 0.05 s, and a step needs next to nothing
+        (0.0, 0.05, 0.0, 0.15),
+        (0.2, 0.05, 0.25, 0.75),  # 0.1 s a batch, of which the step works for 0.05
+    ],
+)
+def test_waiting_is_the_share_without_a_batch(batch_seconds, step_seconds, low, high):
+    assert low <= waiting(batch_seconds, step_seconds) <= high
+
+
+def test_the_share_by_hand(monkeypatch):
+    clock = iter([10.0, 11.0, 13.0, 14.0])  # an epoch begins at 10; steps end at 11, 13 and 14
+    monkeypatch.setattr("keras_resnet.train.waiting.time.perf_counter", lambda: next(clock))
+
+    class Made:
+        ready = {0: 10.5, 1: 10.2, 2: 13.75}  # waited for 0.5, not at all, and 0.75
+
+    callback, logs = Waiting(Made), {}
+    callback.on_epoch_begin(0)
+    for batch in range(3):
+        callback.on_train_batch_end(batch)
+    callback.on_epoch_end(0, logs)
+    assert logs == {"waiting": pytest.approx(1.25 / 4)}
+
+
+def test_a_batch_is_what_batches_give_and_its_time_is_kept():
+    from keras_resnet.data.pipeline import Batches
+
+    settings = {"batch_size": 4, "augmentation": Augmentation(shift=0.1), "seed": 5}
+    timed, plain = (kind(tiny_split(12, 0), 3, **settings) for kind in (TimedBatches, Batches))
+    before = time.perf_counter()
+    for ours, expected in zip(timed[1], plain[1], strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    assert before < timed.ready[1] < time.perf_counter() and list(timed.ready) == [1]
