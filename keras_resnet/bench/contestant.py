@@ -8,6 +8,7 @@ the libraries print goes to standard error. `keras_resnet.bench.train` is the ot
 import dataclasses
 import itertools
 import json
+import math
 import os
 import statistics
 import sys
@@ -34,7 +35,10 @@ def main(argv=None):
         train_round()
     serve(
         sys.stdin, replies, train_round,
-        lambda: {**facts, "onednn": _onednn(), "versions": _versions(), "peak_mb": peak_mb()},
+        lambda: {
+            **facts, "onednn": _onednn(), "versions": _versions(), "peak_mb": peak_mb(),
+            **({"product_peak": product_peak()} if "multiply_adds" in facts else {}),
+        },
     )  # fmt: skip
 
 
@@ -133,7 +137,29 @@ def _keras_resnet(settings, images, labels):
         network.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2, shuffle=False, callbacks=[speed])
         return speed.steps
 
-    return train_round, {"network": f"keras_resnet {settings['model']}", "parameters": network.count_params()}
+    facts = {"network": f"keras_resnet {settings['model']}", "parameters": network.count_params()}
+    return train_round, {**facts, "multiply_adds": multiply_adds(network)}
+
+
+def multiply_adds(network):
+    """Multiply-adds of a training step for one image: a convolution or dense layer's own, its kernel's gradient, and its
+    input's, which the first has not got."""
+    kernels = [layer for layer in network.layers if hasattr(layer, "kernel")]
+    forward = [math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in kernels]
+    return 3 * sum(forward) - forward[0]
+
+
+def product_peak(repeats=20, side=2048):
+    """The best of some float32 matrix products by TensorFlow, in multiply-adds a second."""
+    import tensorflow as tf
+
+    matrix = tf.random.normal((side, side))
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        tf.matmul(matrix, matrix).numpy()
+        best = min(best, time.perf_counter() - start)
+    return side**3 / best
 
 
 def _stock(settings, images, labels):

@@ -84,7 +84,7 @@ def measure_training(settings=None, *, only=None, say=print):
     Returns:
         A dict of plain values: what `summarize` returns; `peak_mb` (resident memory of each process at its peak, MB of a
         million bytes); `parameters`, `networks`, `onednn` (whether TensorFlow had it on) and `idle_cpu_seconds` (used while
-        others were measured) by contestant; `versions`, `processor`, `cores`, `settings`; `rounds`, the raw seconds.
+        others were measured) by contestant; `limit`; `versions`, `processor`, `cores`, `settings`; `rounds`, the raw seconds.
 
     Raises:
         BenchError: an unknown contestant, or one that failed.
@@ -108,8 +108,10 @@ def measure_training(settings=None, *, only=None, say=print):
             speeds = ", ".join(f"{name} {images / rounds[name][-1]['seconds']:.1f}" for name in names)
             say(f"round {number} of {settings.rounds}, images per second: {speeds}")
         facts = {name: child.ask("quit") for name, child in children.items()}
+    summary = summarize(rounds, batch_size=settings.batch_size, steps=settings.steps)
     return {
-        **summarize(rounds, batch_size=settings.batch_size, steps=settings.steps),
+        **summary,
+        **({"limit": limit(facts[OURS], summary["images_per_second"][OURS])} if OURS in facts else {}),
         **_gather(facts),
         "processor": processor_name(),
         "cores": cores(),
@@ -158,6 +160,26 @@ def summarize(rounds, *, batch_size, steps):
         "spread": {name: [min(values), max(values)] for name, values in whole.items()},
         "images_per_second_step": {name: statistics.median(values) for name, values in step.items()},
         "ratio_step": _ratios(step),
+    }
+
+
+def limit(facts, images_per_second):
+    """How near training comes to what the processor can multiply.
+
+    Args:
+        facts: what the contestant said at its end: `multiply_adds` of a training step for one image, and `product_peak`, the
+            best of its float32 matrix products in multiply-adds a second.
+        images_per_second: of the contestant.
+
+    Returns:
+        A dict of those two, of `images_per_second` at that peak, and `share`, what of it is reached, 0 to 1.
+    """
+    most = facts["product_peak"] / facts["multiply_adds"]
+    return {
+        "multiply_adds": facts["multiply_adds"],
+        "product_peak": facts["product_peak"],
+        "images_per_second": most,
+        "share": images_per_second / most,
     }
 
 

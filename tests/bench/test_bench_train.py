@@ -18,7 +18,8 @@ from keras_resnet.errors import BenchError
 FAKE = """
 import sys
 from keras_resnet.bench import contestant
-facts = {"network": sys.argv[1], "parameters": 7, "onednn": None, "versions": {"fake": "1.0"}, "peak_mb": 12.5}
+facts = {"network": sys.argv[1], "parameters": 7, "onednn": None, "versions": {"fake": "1.0"}, "peak_mb": 12.5,
+         "multiply_adds": 3e6, "product_peak": 6e9}
 contestant.serve(sys.stdin, sys.stdout, lambda: [0.5, 0.25], lambda: facts)
 """
 
@@ -86,8 +87,29 @@ def test_contestants_take_turns(monkeypatch):
     assert found["images_per_second"]["keras"] > 8  # of the whole call, which in this child trains nothing
     assert found["peak_mb"] == {"keras_resnet": 12.5, "keras": 12.5} and found["versions"]["fake"] == "1.0"
     assert found["networks"] == {name: name for name in both} and len(found["rounds"]["keras"]) == 2
+    speed = found["images_per_second"]["keras_resnet"]
+    assert found["limit"]["images_per_second"] == 2000 and found["limit"]["share"] == pytest.approx(speed / 2000)
     assert found["settings"]["rounds"] == 2 and found["settings"]["model"] == "resnet50"
     assert lines[-1].startswith("round 2 of 2, images per second: keras_resnet ") and len(lines) == 4
+
+
+def test_multiply_adds_of_a_step_are_three_forward_passes_without_the_images_gradient():
+    from keras_resnet.models import create_model, resolve
+    from keras_resnet.models.count import count
+
+    network = create_model("resnet18", input_shape=(64, 64, 3), classes=6)
+    stem = 32 * 32 * 7 * 7 * 3 * 64  # the first convolution's outputs, and the pixels behind each
+    forward = count(resolve("resnet18"), size=64, classes=6).multiply_adds
+    assert contestant.multiply_adds(network) == 3 * forward - stem
+
+
+def test_the_peak_is_of_the_order_of_a_product_by_numpy():
+    matrix = np.random.default_rng(0).normal(size=(512, 512)).astype("float32")
+    np.dot(matrix, matrix)
+    start = time.perf_counter()
+    np.dot(matrix, matrix)
+    seconds = time.perf_counter() - start
+    assert 0.02 < contestant.product_peak(repeats=3, side=512) * seconds / 512**3 < 50
 
 
 def test_a_child_that_fails_says_why_in_one_line():
