@@ -181,9 +181,10 @@ def training_table(measured):
     if reached := measured.get("limit"):
         lines += [
             "",
-            f"A step is {reached['multiply_adds'] / 1e9:.2f} billion multiply-adds an image. The best matrix product makes "
-            f"{reached['product_peak'] / 1e9:.0f} billion a",
-            f"second, which would be {reached['images_per_second']:.0f} images/s; keras_resnet reaches {reached['share']:.0%} of it.",
+            f"A step is {reached['multiply_adds'] / 1e9:.2f} billion multiply-adds an image; the best matrix product makes "
+            f"{reached['product_peak'] / 1e9:.0f} billion",
+            f"a second, which would be {reached['images_per_second']:.0f} images/s. Of that keras_resnet reaches "
+            f"{reached['share']:.0%}.",
         ]
     lines += [
         "",

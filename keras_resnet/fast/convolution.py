@@ -5,6 +5,8 @@ products, one for each tap of the kernel, over the pixels whose neighbour lies i
 neighbours are padding, these are 16 products of one pixel instead of 36.
 """
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -18,20 +20,21 @@ def methods(layer):
         and layer.data_format == "channels_last"
         and layer.groups == 1
         and tuple(layer.dilation_rate) == (1, 1)
-        and tuple(layer.strides) == (1, 1)
+        and layer.strides[0] == layer.strides[1]
     )
     if not plain:
         return {}
     if tuple(layer.kernel_size) == (1, 1):
         return {"convolution_op": _one_pixel}
-    if tuple(layer.kernel_size) == (3, 3) and layer.padding == "same":
+    if tuple(layer.kernel_size) == (3, 3) and layer.padding == "same" and layer.strides[0] == 1:
         return {"convolution_op": _nine_taps}
     return {}
 
 
 def _one_pixel(layer, inputs, kernel):
     """`Conv2D.convolution_op` of a 1x1 kernel."""
-    return _convolution(inputs, kernel, _gradients_of_one_pixel)
+    stride = layer.strides[0]
+    return _convolution(inputs, kernel, stride, functools.partial(_gradients_of_one_pixel, stride))
 
 
 def _nine_taps(layer, inputs, kernel):
@@ -39,24 +42,33 @@ def _nine_taps(layer, inputs, kernel):
     sides = inputs.shape[1:3]
     if None in sides or max(sides) > _SMALL:
         return type(layer).convolution_op(layer, inputs, kernel)
-    return _convolution(inputs, kernel, _gradients_of_nine_taps)
+    return _convolution(inputs, kernel, 1, _gradients_of_nine_taps)
 
 
-def _convolution(inputs, kernel, gradients):
-    """TensorFlow's convolution of stride 1 and equal size, with other gradients: a function of inputs, kernel and `dy`."""
+def _convolution(inputs, kernel, stride, gradients):
+    """TensorFlow's convolution with padding "same", with other gradients: a function of inputs, kernel and `dy`."""
 
     @tf.custom_gradient
     def convolve(x, w):
-        return tf.nn.conv2d(x, w, 1, "SAME"), lambda dy: gradients(x, w, dy)
+        return tf.nn.conv2d(x, w, stride, "SAME"), lambda dy: gradients(x, w, dy)
 
     return convolve(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
 
 
-def _gradients_of_one_pixel(x, w, dy):
-    pixels, matrix, slopes = _rows(x), w[0, 0], _rows(dy)
-    dx = tf.matmul(slopes, matrix, transpose_b=True)
-    dw = tf.matmul(pixels, slopes, transpose_a=True)
-    return tf.reshape(dx, tf.shape(x)), tf.reshape(dw, w.shape)
+def _gradients_of_one_pixel(stride, x, w, dy):
+    seen = x if stride == 1 else tf.nn.avg_pool2d(x, 1, stride, "VALID")  # of one pixel: a slice, and sooner than a slice
+    slopes = _rows(dy)
+    dx = tf.reshape(tf.matmul(slopes, w[0, 0], transpose_b=True), tf.shape(seen))
+    dw = tf.matmul(_rows(seen), slopes, transpose_a=True)
+    return dx if stride == 1 else _spread(dx, stride, tf.shape(x)), tf.reshape(dw, w.shape)
+
+
+def _spread(x, stride, shape):
+    """The pixels of a map put ``stride`` apart, with zeros between, in a map of that shape."""
+    count, height, width, channels = tf.unstack(tf.shape(x))
+    apart = tf.pad(x[:, :, None, :, None], [(0, 0), (0, 0), (0, stride - 1), (0, 0), (0, stride - 1), (0, 0)])
+    apart = tf.reshape(apart, (count, height * stride, width * stride, channels))
+    return tf.reshape(apart[:, : shape[1], : shape[2]], shape)
 
 
 def _gradients_of_nine_taps(x, w, dy):

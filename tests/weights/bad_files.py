@@ -119,6 +119,13 @@ def torch_zip(**members):
     return mutant_files.zipped({f"archive/{name.replace('__', '.')}": content for name, content in members.items()})
 
 
+def folder_in_name_alone():
+    """The good file, a tensor of which is marked as a folder: PyTorch reads nothing of it."""
+    content = bytearray(mutant_files.pickled(mutant_files.stub()))
+    content[content.rindex(b"archive/data/3") - 46 + 38] |= 0x10  # APPNOTE.TXT 4.3.12: a row of the archive's directory
+    return bytes(content)
+
+
 def in_itself():
     """A checkpoint whose state dict is the checkpoint."""
     import torch
@@ -254,8 +261,9 @@ def bad_files(marker):
             lambda: mutant_files.pickled(mutant_files.stub()).replace(
                 np.float32(mutant_files.stub()["fc6"]["bias"][2]).tobytes(), b"\0\0\0@"
             ),
-            "is not what the archive's checksum says",
+            "is not what the archive says of it",
         ),
+        "folder.pth": (folder_in_name_alone, "is not what the archive says of it"),
         "in_itself.pth": (in_itself, "is damaged or not what it seems: RecursionError"),
     }  # fmt: skip
 

@@ -29,7 +29,7 @@ def changed(content, change, chance):
         return _in_bytes(bytearray(content), chance)
     try:
         return change(content, chance)
-    except (ValueError, TypeError, LookupError, OSError, RuntimeError):  # h5py and PyTorch refuse some changes
+    except (ValueError, TypeError, LookupError, MemoryError, OSError, RuntimeError):  # h5py and PyTorch refuse some changes
         return _in_bytes(bytearray(content), chance)
 
 
