@@ -26,9 +26,9 @@ def main(argv=None):
     """Runs the contestant named in the arguments until it is told to quit."""
     name, settings = sys.argv[1:] if argv is None else argv
     settings = json.loads(settings)
-    replies = _take_standard_output()
+    replies = take_standard_output()
     if name in STOCK:
-        _stock_environment(STOCK[name])
+        stock_environment(STOCK[name])
     build = _stock if name in STOCK else {"keras_resnet": _keras_resnet, "torchvision": _torchvision}[name]
     train_round, facts = build(settings, *_images(settings))
     for _ in range(WARM_UP_ROUNDS):
@@ -36,7 +36,7 @@ def main(argv=None):
     serve(
         sys.stdin, replies, train_round,
         lambda: {
-            **facts, "onednn": _onednn(), "versions": _versions(), "peak_mb": peak_mb(),
+            **facts, "onednn": onednn(), "versions": versions(), "peak_mb": peak_mb(),
             **({"product_peak": product_peak()} if "multiply_adds" in facts else {}),
         },
     )  # fmt: skip
@@ -90,14 +90,14 @@ def peak_mb():
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6  # bytes on macOS, else KiB: getrusage(2)
 
 
-def _take_standard_output():
+def take_standard_output():
     """A stream to standard output for the answers alone: all else that is written there goes to standard error."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return replies
 
 
-def _stock_environment(onednn):
+def stock_environment(onednn):
     """Undoes what importing this package did, before TensorFlow reads it."""
     os.environ.pop(cpu.ONEDNN, None)
     if onednn is not None:
@@ -221,7 +221,7 @@ def _torch_network(classes):
     return resnet50(weights=None, num_classes=classes), "torchvision.models.resnet50"
 
 
-def _onednn():
+def onednn():
     """Whether TensorFlow's oneDNN kernels are on in this process; None where that cannot be asked."""
     if "tensorflow" not in sys.modules:
         return None
@@ -232,7 +232,7 @@ def _onednn():
     return bool(_pywrap_util_port.IsMklEnabled())
 
 
-def _versions():
+def versions():
     names = ["numpy", "torch", "torchvision"]
     if "keras" in sys.modules:
         names += ["keras", sys.modules["keras"].backend.backend()]  # a backend's name is its module's

@@ -84,7 +84,7 @@ def _load(arguments):
 
 
 def _add_accuracy(actions):
-    from keras_resnet.bench.accuracy_contestants import GROUPS
+    from keras_resnet.bench.accuracy.contestants import GROUPS
 
     tables = [
         "\n".join([f"contestants, {name}:", *(f"  {each:<18}{row.summary}" for each, row in group.contestants.items())])
@@ -124,18 +124,18 @@ def _seeds(text):
 
 
 def _accuracy(arguments):
-    from keras_resnet.bench import accuracy_report
+    from keras_resnet.bench.accuracy import report
 
     failed = [] if arguments.report else _measure_accuracy(arguments)
-    reported = accuracy_report.report(arguments.out)
-    result({**reported, "failed": failed}, accuracy_report.tables(reported), arguments.json)
+    reported = report.report(arguments.out)
+    result({**reported, "failed": failed}, report.tables(reported), arguments.json)
     for run_ in failed:
         say(f"failed: {run_['contestant']}, seed {run_['seed']}: {run_['error']}")
     return 1 if failed else None
 
 
 def _measure_accuracy(arguments):
-    from keras_resnet.bench.accuracy import Protocol, measure_accuracy
+    from keras_resnet.bench.accuracy.protocol import Protocol, measure_accuracy
     from keras_resnet.errors import BenchError
 
     if arguments.data is None:

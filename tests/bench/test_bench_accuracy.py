@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from conftest import tiny_split
 
-from keras_resnet.bench import accuracy, accuracy_child, accuracy_report, accuracy_results
-from keras_resnet.bench.accuracy import Job, Protocol, measure_accuracy, plan
-from keras_resnet.bench.accuracy_contestants import GROUPS, contestant_recipe
-from keras_resnet.bench.accuracy_results import mean_interval, minutes_to, reach, student, summarize
+from keras_resnet.bench.accuracy import child, protocol, report, results
+from keras_resnet.bench.accuracy.contestants import GROUPS, contestant_recipe
+from keras_resnet.bench.accuracy.protocol import Job, Protocol, measure_accuracy, plan
+from keras_resnet.bench.accuracy.results import mean_interval, minutes_to, reach, student, summarize
 from keras_resnet.cli.main import main
 from keras_resnet.errors import BenchError
 from keras_resnet.train import RECIPES
@@ -53,11 +53,11 @@ def fake_child(monkeypatch):
             {"epoch": 1, "minutes": 2.0, "right": 20, "images": 24},
             {"epoch": "end", "minutes": 4.0, "right": 24, "images": 24},
         ]
-        accuracy_results.write_curve(accuracy.Path(job.out) / "curves" / f"{job.name}.csv", curve)
+        results.write_curve(protocol.Path(job.out) / "curves" / f"{job.name}.csv", curve)
         facts = {"images_per_second": 9.5, "trained_on": 96, "onednn": True, "versions": "keras 3"}
         return {**curve[-1], "minutes_to_98": 4.0, "minutes_to_99": None, **facts}
 
-    monkeypatch.setattr(accuracy, "_train", train)
+    monkeypatch.setattr(protocol, "_train", train)
     return made
 
 
@@ -178,7 +178,7 @@ def test_a_stopped_command_goes_on_and_a_failure_does_not_end_it(tiny_set, tmp_p
     error = "The contestant stock-0 failed (exit status 1): out of beads"
     assert failed == [{"contestant": "stock", "seed": 0, "error": error}] and error in said
     assert fake_child.names == ["signs-0", "stock-0", "signs-1", "stock-1"]
-    rows = accuracy_results.read(tmp_path / "out")
+    rows = results.read(tmp_path / "out")
     assert [(each["contestant"], each["seed"], each["accuracy"]) for each in rows] == [
         ("signs", 0, 1),
         ("signs", 1, 1),
@@ -239,12 +239,12 @@ def test_a_bad_argument_is_one_line_and_status_1(tiny_set, tmp_path, capsys, wor
 def test_another_file_of_that_name_is_refused(tmp_path):
     (tmp_path / "results.csv").write_text("contestant,seed\nsigns,zero\n")
     with pytest.raises(BenchError, match="results.csv is not what this command wrote: expected the columns group, contestant"):
-        accuracy_results.read(tmp_path)
+        results.read(tmp_path)
 
 
 def test_the_clock_stands_still_while_the_test_images_are_looked_at(monkeypatch, tmp_path):
     now = [100.0]
-    monkeypatch.setattr(accuracy_child.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(child.time, "perf_counter", lambda: now[0])
 
     class Slow:
         def predict(self, images, **settings):
@@ -252,7 +252,7 @@ def test_the_clock_stands_still_while_the_test_images_are_looked_at(monkeypatch,
             return np.eye(2)[[0, 1, 1]]
 
     replies = []
-    curve = accuracy_child.Curve(tmp_path / "c.csv", np.zeros((3, 1)), np.array([0, 1, 0]), replies.append)
+    curve = child.Curve(tmp_path / "c.csv", np.zeros((3, 1)), np.array([0, 1, 0]), replies.append)
     curve.start()
     now[0] += 60
     curve.look(1, Slow())
@@ -275,7 +275,7 @@ def test_a_run_from_end_to_end(tiny_set, command, tmp_path):
     assert (found["trained_on"], found["epochs"], found["size"], found["model"]) == (87, 1, "32x32", "resnet-tiny")
     record = json.loads((tmp_path / "out" / "runs" / "signs-0" / "run.json").read_text())
     assert record["result"]["test"]["accuracy"] == found["accuracy"] and record["recipe"]["name"] == "signs"
-    curve = accuracy_results.read_curve(tmp_path / "out", "signs", 0)
+    curve = results.read_curve(tmp_path / "out", "signs", 0)
     assert [each["epoch"] for each in curve] == ["1", "end"] and curve[-1]["right"] == found["right"]
     assert 0 < curve[0]["minutes"] < found["minutes"] == curve[-1]["minutes"] < 5
     assert 0 <= found["validation_accuracy"] <= 1 and found["validation_loss"] > 0 and "keras_resnet " in found["versions"]
@@ -318,7 +318,7 @@ def test_few_images_from_weights_against_from_scratch(tiny_set, tiny_run, tmp_pa
         ("few-scratch", "resnet-tiny", None),
         ("few-free", "resnet-tiny", str(tiny_run[1])),
     ]
-    facts = accuracy_child.ours(jobs[1], contestant_recipe("few", "few-free"), quiet)
+    facts = child.ours(jobs[1], contestant_recipe("few", "few-free"), quiet)
     assert facts["trained_on"] == 30 and facts["images"] == 24  # 10 of each of three classes
     record = json.loads((tmp_path / "runs" / "few-free-0" / "run.json").read_text())
     assert record["per_class"] == 10 and record["weights"]["path"] == str(tiny_run[1] / "weights.h5")
@@ -339,10 +339,10 @@ def test_stock_trains_on_all_images_as_they_are_in_0_to_1(tiny_set, tmp_path, mo
         )
         return model
 
-    monkeypatch.setattr(accuracy_child, "stock_network", network)
+    monkeypatch.setattr(child, "stock_network", network)
     (job,) = plan(Protocol(str(tiny_set), str(tmp_path), only=("stock",), seeds=(3,), epochs=4), quiet)
     assert job.model == "keras.applications.ResNet50"
-    facts = accuracy_child.stock(job, quiet)
+    facts = child.stock(job, quiet)
     ((images, model, settings),) = seen
     assert images.shape == (96, 32, 32, 3) and images.dtype == "float32" and 0.5 < images.max() <= 1
     assert type(model.optimizer) is keras.optimizers.Adam and float(model.optimizer.learning_rate) == pytest.approx(1e-3)
@@ -351,7 +351,7 @@ def test_stock_trains_on_all_images_as_they_are_in_0_to_1(tiny_set, tmp_path, mo
         model.predict(tiny_split(24, seed=2).images / np.float32(255), verbose=0).argmax(axis=1) == np.arange(24) % 3
     ).sum()
     assert (facts["trained_on"], facts["images"], facts["right"]) == (96, 24, right)
-    assert len(accuracy_results.read_curve(tmp_path, "stock", 3)) == 4
+    assert len(results.read_curve(tmp_path, "stock", 3)) == 4
 
 
 def test_stock_child_has_onednn_as_stock_has_it_and_a_stopped_run_begins_anew(monkeypatch, tmp_path, fake_child):
@@ -369,14 +369,14 @@ def test_stock_child_has_onednn_as_stock_has_it_and_a_stopped_run_begins_anew(mo
         def close(self):
             pass
 
-    monkeypatch.setattr(accuracy, "Child", Fake)
+    monkeypatch.setattr(protocol, "Child", Fake)
     job = Job(contestant="stock", out=str(tmp_path), resize=None, weights=None, **fields)
     job.run.mkdir(parents=True)
     (job.run / "run.json").write_text("{}")
-    assert accuracy._train(job, quiet) == {"right": 1} and not job.run.exists()
+    assert protocol._train(job, quiet) == {"right": 1} and not job.run.exists()
     ((name, words, environment),) = children
     assert (
-        name == "stock-0" and Job(**json.loads(words[-1])) == job and words[1:3] == ["-m", "keras_resnet.bench.accuracy_child"]
+        name == "stock-0" and Job(**json.loads(words[-1])) == job and words[1:3] == ["-m", "keras_resnet.bench.accuracy.child"]
     )
     assert environment["KERAS_RESNET_MALLOC"] == "0" and environment["CUDA_VISIBLE_DEVICES"] == "-1"
 
@@ -385,9 +385,9 @@ def test_the_table_of_the_main_group(tmp_path):
     rows = [row(seed=seed, right=99, to_98=5.0, minutes_to_99=6.0 + seed) for seed in (0, 1)]
     rows += [row("stock", seed=seed, right=89, minutes=95.0 + seed, model="keras.applications.ResNet50") for seed in (0, 1)]
     for each in rows:
-        accuracy_results.append(tmp_path, each)
-    reported = accuracy_report.report(tmp_path)
-    lines = accuracy_report.tables(reported).splitlines()
+        results.append(tmp_path, each)
+    reported = report.report(tmp_path)
+    lines = report.tables(reported).splitlines()
     assert lines[0].startswith("main: resnet50, keras.applications.ResNet50; 40 epochs, images 64x64, 100 test images; ")
     cells = [line.split("  ") for line in lines[2:5]]
     cells = [[cell.strip() for cell in line if cell.strip()] for line in cells]
@@ -427,11 +427,9 @@ def test_the_table_of_the_main_group(tmp_path):
 def test_the_table_of_the_ablation_compares_validation_accuracies(tmp_path):
     for name, scores in (("recipe", (0.90, 0.92)), ("mirror", (0.88, 0.91))):
         for seed, score in enumerate(scores):
-            accuracy_results.append(
-                tmp_path, row(name, seed, group="ablation", validation_accuracy=score, validation_loss=0.25)
-            )
-    reported = accuracy_report.report(tmp_path)
-    line = next(line for line in accuracy_report.tables(reported).splitlines() if line.startswith("mirror"))
+            results.append(tmp_path, row(name, seed, group="ablation", validation_accuracy=score, validation_loss=0.25))
+    reported = report.report(tmp_path)
+    line = next(line for line in report.tables(reported).splitlines() if line.startswith("mirror"))
     # Differences -2 and -1: mean -1.5, standard error 0.5, times 12.706.
     assert line.split() == ["mirror", "0,1", "89.50", "-1.50", "-7.85", "to", "+4.85", "0.2500", "99.00", "+0.00", "10.0"]
     assert reported["pictures"] == {}
@@ -443,11 +441,11 @@ def test_the_picture_shows_each_run_in_its_place(tmp_path, monkeypatch):
         curve = [
             {"epoch": n, "minutes": each["minutes"] * n / 2, "right": s, "images": 100} for n, s in enumerate(shares, start=1)
         ]
-        accuracy_results.write_curve(tmp_path / "curves" / f"{each['contestant']}-0.csv", curve)
+        results.write_curve(tmp_path / "curves" / f"{each['contestant']}-0.csv", curve)
     drawn = []
-    finish = accuracy_report._finish_panel
-    monkeypatch.setattr(accuracy_report, "_finish_panel", lambda axes, *rest: (finish(axes, *rest), drawn.append(axes)))
-    accuracy_report.draw(rows, tmp_path, tmp_path / "p.png")
+    finish = report._finish_panel
+    monkeypatch.setattr(report, "_finish_panel", lambda axes, *rest: (finish(axes, *rest), drawn.append(axes)))
+    report.draw(rows, tmp_path, tmp_path / "p.png")
     whole, top = drawn
     lines = {line.get_label(): line for line in whole.lines if not line.get_label().startswith("_")}
     np.testing.assert_allclose(lines["signs"].get_xydata(), [[5.5, 0.5], [11, 0.99]])

@@ -126,7 +126,7 @@ def test_a_child_that_fails_says_why_in_one_line():
 
 def test_what_libraries_print_stays_out_of_the_answers():
     program = (
-        "import os; from keras_resnet.bench import contestant; replies = contestant._take_standard_output(); "
+        "import os; from keras_resnet.bench import contestant; replies = contestant.take_standard_output(); "
         "print('noise', flush=True); os.write(1, b'more noise'); contestant.serve(['quit'], replies, None, dict)"
     )
     process = child(program)
@@ -140,7 +140,7 @@ def test_stock_keras_runs_without_what_this_package_set(monkeypatch):
     for name, expected in {"keras": None, "keras_onednn": "1", "keras_onednn_off": "0"}.items():
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
         monkeypatch.setenv("KERAS_BACKEND", "jax")
-        contestant._stock_environment(contestant.STOCK[name])
+        contestant.stock_environment(contestant.STOCK[name])
         assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == expected and os.environ["KERAS_BACKEND"] == "tensorflow"
 
 

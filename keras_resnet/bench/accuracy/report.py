@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from keras_resnet.bench.accuracy_contestants import GROUPS
-from keras_resnet.bench.accuracy_results import TARGETS, read, read_curve, summarize
+from keras_resnet.bench.accuracy.contestants import GROUPS
+from keras_resnet.bench.accuracy.results import TARGETS, read, read_curve, summarize
 from keras_resnet.errors import BenchError
 from keras_resnet.evaluate.drawing import BLUE, FAINT, INK, ORANGE, new_figure, style, write
 

@@ -1,7 +1,7 @@
-"""One run of the accuracy benchmark, in a process of its own: ``python -m keras_resnet.bench.accuracy_child JOB``.
+"""One run of the accuracy benchmark, in a process of its own: ``python -m keras_resnet.bench.accuracy.child JOB``.
 
 It says a line of JSON on standard output after every epoch and one with ``facts`` at the end; what the libraries print goes
-to standard error. `keras_resnet.bench.accuracy` is the other side.
+to standard error. `keras_resnet.bench.accuracy.protocol` is the other side.
 """
 
 import json
@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from keras_resnet.bench import contestant
-from keras_resnet.bench.accuracy import Job
-from keras_resnet.bench.accuracy_contestants import GROUPS, contestant_recipe
-from keras_resnet.bench.accuracy_results import minutes_to, write_curve
+from keras_resnet.bench.accuracy.contestants import GROUPS, contestant_recipe
+from keras_resnet.bench.accuracy.protocol import Job
+from keras_resnet.bench.accuracy.results import minutes_to, write_curve
 from keras_resnet.version import __version__
 
 STOCK_BATCH = 32  # the default of Keras's `fit`
@@ -23,16 +23,16 @@ def main(argv=None):
     """Makes the run that the argument describes."""
     (job,) = sys.argv[1:] if argv is None else argv
     job = Job(**json.loads(job))
-    replies = contestant._take_standard_output()
+    replies = contestant.take_standard_output()
     recipe = contestant_recipe(job.group, job.contestant)
     if recipe is None:
-        contestant._stock_environment(None)  # importing this package turned oneDNN on
+        contestant.stock_environment(None)  # importing this package turned oneDNN on
 
     def reply(value):
         print(json.dumps(value), file=replies, flush=True)
 
     facts = stock(job, reply) if recipe is None else ours(job, recipe, reply)
-    reply({"facts": {**facts, "onednn": contestant._onednn(), "versions": _versions()}})
+    reply({"facts": {**facts, "onednn": contestant.onednn(), "versions": versions()}})
 
 
 def ours(job, recipe, reply):
@@ -161,7 +161,7 @@ def _validated(run, images):
 
 def _versions():
     """``"keras_resnet 0.2, python 3.11.4, keras 3.15 .."``."""
-    versions = {"keras_resnet": __version__, "python": platform.python_version(), **contestant._versions()}
+    versions = {"keras_resnet": __version__, "python": platform.python_version(), **contestant.versions()}
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
