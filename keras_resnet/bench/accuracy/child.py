@@ -32,7 +32,7 @@ def main(argv=None):
         print(json.dumps(value), file=replies, flush=True)
 
     facts = stock(job, reply) if recipe is None else ours(job, recipe, reply)
-    reply({"facts": {**facts, "onednn": contestant.onednn(), "versions": versions()}})
+    reply({"facts": {**facts, "onednn": contestant.onednn(), "versions": _versions()}})
 
 
 def ours(job, recipe, reply):
