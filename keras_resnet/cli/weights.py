@@ -51,6 +51,12 @@ def _add_convert(actions):
         help="ignore: write it even though the dialect's own library would compute something else; default: require",
     )
     _add_kernels(action)
+    action.add_argument(
+        "--nonfinite",
+        default="refuse",
+        choices=("refuse", "warn"),
+        help="warn: write NaN, infinity and negative variances as they are; default: refuse",
+    )
     add_common(action, "keras-resnet weights convert resnet50.h5 resnet50.weights.h5 --dialect chollet")
     action.set_defaults(run=_convert)
 
@@ -107,13 +113,14 @@ def _verify(arguments):
 
 
 def _convert(arguments):
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from keras_resnet.weights import convert
 
-    options = {"lineage": arguments.lineage, "kernels": arguments.kernels}
+    options = {name: getattr(arguments, name) for name in ("lineage", "kernels", "nonfinite")}
     report = convert(arguments.source, arguments.target, arguments.dialect, **options)
-    result(asdict(report), "\n  ".join(str(report).split("; ")), arguments.json)
+    lines = [str(replace(report, converted=())), *report.converted]
+    result(asdict(report), "\n  ".join(lines), arguments.json)
 
 
 def _diff(arguments):
@@ -137,11 +144,13 @@ def _list(arguments):
 
     rows = [_known(row, fetching.at_hand(row)) for row in KNOWN_FILES.values()]
     wide = max(len(row["name"]) for row in rows)
-    lines = [f"{'name':<{wide}}  {'lineage':<11}  {'top-1':>6}  {'MB':>4}  here"]
+    sources = list(dict.fromkeys(row["source"] for row in rows if row["top1"] is not None))
+    lines = [f"{'name':<{wide}}  {'lineage':<11}  {'top-1':>6}      {'MB':>4}  here"]
     for row in rows:
-        top_1 = "" if row["top1"] is None else f"{row['top1']:.2f}"
+        top_1 = "" if row["top1"] is None else f"{row['top1']:.2f} [{sources.index(row['source']) + 1}]"
         here = "" if row["path"] is None else row["path"]
-        lines.append(f"{row['name']:<{wide}}  {row['lineage']:<11}  {top_1:>6}  {row['megabytes']:>4}  {here}".rstrip())
+        lines.append(f"{row['name']:<{wide}}  {row['lineage']:<11}  {top_1:>10}  {row['megabytes']:>4}  {here}".rstrip())
+    lines += [f"[{number}] {source}" for number, source in enumerate(sources, 1)]
     result(rows, "\n".join(lines), arguments.json)
 
 

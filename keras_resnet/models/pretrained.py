@@ -8,6 +8,11 @@ from keras_resnet.models.spec import CHOICES
 from keras_resnet.weights.registry import KNOWN_FILES, KnownFile
 
 IMAGENET = "imagenet"
+# What messages of `weights.load` advise and no network takes -> what to do instead: its own ``lineage`` names a network.
+_ADVICE = {
+    "lineage='ignore'": "weights=None, then kr.weights.load(model, path, lineage='ignore')",
+    "nonfinite='warn'": "weights=None, then kr.weights.load(.., nonfinite='warn')",
+}
 LOADING = {"head": ("require", "skip"), "stem": ("require", "adapt")}  # arguments of `weights.load`
 
 
@@ -34,7 +39,13 @@ class Pretrained:
         from keras_resnet.weights import fetch, load
 
         path = fetch(self.source.name) if isinstance(self.source, KnownFile) else self.source
-        load(network, path, **self.options)
+        try:
+            load(network, path, **self.options)
+        except WeightsError as problem:
+            text = str(problem)
+            for advice, instead in _ADVICE.items():
+                text = text.replace(advice, instead)
+            raise WeightsError(text) from None
 
 
 def choose(weights, *, model, lineage, include_top, classes, head="require", stem="require"):

@@ -13,6 +13,7 @@ import h5py
 from keras_resnet.errors import WeightsError
 from keras_resnet.files import HDF5_SIGNATURE, describe, open_hdf5
 from keras_resnet.weights import hdf5, torch_files
+from keras_resnet.weights.arguments import check_path
 from keras_resnet.weights.graph import LONGEST, has_class, layers_of
 from keras_resnet.weights.stored import FAULTS, FLOOR, PROPORTION, guarded
 
@@ -27,9 +28,12 @@ def opened(path):
     Raises:
         WeightsError: not there, damaged, not a weight file.
     """
+    check_path(path)
     path = Path(path)
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder; expected a weight file")
     if not path.is_file():
-        raise WeightsError(f"{path} is a folder; expected a weight file" if path.is_dir() else f"No such file: {path}")
+        raise WeightsError(f"{path} is no regular file; expected a weight file" if path.exists() else f"No such file: {path}")
     with open(path, "rb") as stream:
         head = stream.read(16)
     if head.startswith(HDF5_SIGNATURE):

@@ -8,12 +8,25 @@ import warnings
 
 from keras_resnet.errors import WeightsError, one_of
 from keras_resnet.weights import containers, detect, tensors
+from keras_resnet.weights.arguments import check_model_and_path, check_names_a_file, check_paths
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.hdf5_write import write_texts
 from keras_resnet.weights.output import CONTAINERS, Output, end_of, numbers, put, with_errors_of
 from keras_resnet.weights.report import WriteReport
 from keras_resnet.weights.stored import Stored, StoredTensor
 from keras_resnet.weights.write import check_target, foreign, rendered, said_of
+
+# Function -> what it can be told to write all the same: another lineage, and numbers that are not finite.
+_ADVICE = {
+    "save": (
+        "lineage='ignore' writes it all the same",
+        "kr.weights.save to .h5 without dialect=, then kr.weights.convert(.., nonfinite='warn') takes them as they are",
+    ),
+    "convert": (
+        "lineage='ignore' (--lineage ignore) writes it all the same",
+        "nonfinite='warn' (--nonfinite warn) takes them as they are",
+    ),
+}
 
 
 def save(model, path, *, dialect=None, lineage="require"):
@@ -33,6 +46,8 @@ def save(model, path, *, dialect=None, lineage="require"):
     Raises:
         WeightsError: as in `convert`.
     """
+    check_model_and_path("save", model, path)
+    check_names_a_file(path)
     _check_lineage_argument(lineage)
     end = end_of(path)
     if dialect is not None:
@@ -45,7 +60,7 @@ def save(model, path, *, dialect=None, lineage="require"):
             f"{path}: a .safetensors file has torchvision's names, and the model {model.name} has not; expected "
             "dialect='torchvision', or a name that ends in .h5 or .weights.h5"
         )
-    return _written(file, path, dialect or "torchvision", _whose(model, file), ignore=lineage == "ignore")
+    return _written(file, path, dialect or "torchvision", _whose(model, file), "save", ignore=lineage == "ignore")
 
 
 def convert(source, target, dialect, *, lineage="require", kernels=None, nonfinite="refuse"):
@@ -69,6 +84,8 @@ def convert(source, target, dialect, *, lineage="require", kernels=None, nonfini
         WeightsError: the source is missing or damaged; the dialect is not written to such a file, cannot hold the network, or
             belongs to another lineage; the target cannot be written, and then is as it was.
     """
+    check_paths("convert", source, target)
+    check_names_a_file(target)
     _check_lineage_argument(lineage)
     if nonfinite not in ("refuse", "warn"):
         raise WeightsError(one_of("nonfinite", nonfinite, ("refuse", "warn")))
@@ -79,16 +96,16 @@ def convert(source, target, dialect, *, lineage="require", kernels=None, nonfini
             raise WeightsError(f"{source} holds a classifier head without its backbone; expected a network")
         found = detect.detect(file)
         whose = (found.lineage, found.facts)
-        return _written(file, target, dialect, whose, ignore=lineage == "ignore", nonfinite=nonfinite)
+        return _written(file, target, dialect, whose, "convert", ignore=lineage == "ignore", nonfinite=nonfinite)
 
 
-def _written(file, path, dialect, whose, *, ignore, nonfinite="refuse"):
-    """Reads all of a `tensors.Canonical`, then writes; whose: lineage and facts."""
-    source, (lineage, facts) = file.stored.path, whose
+def _written(file, path, dialect, whose, call, *, ignore, nonfinite="refuse"):
+    """Reads all of a `tensors.Canonical`, then writes; whose: lineage and facts; call: a row of `_ADVICE`."""
+    source, (lineage, facts), (any_lineage, any_number) = file.stored.path, whose, _ADVICE[call]
     difference = foreign(file, lineage, facts, dialect)
     if difference and not ignore:
-        raise WeightsError(f"{difference}. lineage='ignore' writes it all the same")
-    output, notes, faults = rendered(file, dialect, lineage, facts, nonfinite=nonfinite)
+        raise WeightsError(f"{difference}. {any_lineage}")
+    output, notes, faults = rendered(file, dialect, lineage, facts, nonfinite=nonfinite, advice=any_number)
     for text in faults:
         warnings.warn(f"{source}: {text}", stacklevel=3)
     put(path, output)

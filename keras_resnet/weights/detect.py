@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from keras_resnet.names import INPUT, STEM, Place
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.dialects import CLASSIFIER, LINEAGE_FACTS, PREACT_FACTS, TARGETS, Facts
+from keras_resnet.weights.graph import leaves
+from keras_resnet.weights.readings import open_places
 
 # Further lineages whose layers have the names of a lineage; a saved graph tells them apart.
 _KIN = {"chollet": ("keras_v2", "coursera", "caffe", "broad"), "broad": ("caffe", "chollet"), "keras": ("he",)}
@@ -102,6 +104,9 @@ def _lineage(file, stated):
         else []
     )
     say.append(f"convolutions have biases: {biases}")
+    if file.naming.readings:
+        one, other = open_places(file.naming.readings)
+        say.append(f"layers are named by class and count, which leaves open whether {one} or {other} is the shortcut's")
     if file.naming.order is not None:
         where = "before" if file.naming.order else "behind"
         say.append(f"layers are named by class and count; in their order the shortcut stands {where} the last convolution")
@@ -131,7 +136,8 @@ def _of_chollets_names(file, stated, biases, say):
 
 
 def _named_by_broad(file):
-    return "conv1_relu" in file.stored.names or any(re.fullmatch(r"res\d[a-z]\d*", name) for name in file.stored.names)
+    names = [layer["config"].get("name", "") for layer in leaves(file.stored.config)] or file.stored.names
+    return any(name == "conv1_relu" or re.fullmatch(r"res\d[a-z]\d*", name) for name in names)
 
 
 def _by_order(file, biases):
@@ -149,7 +155,7 @@ def _stated(file):
     """The facts that a file states: in its saved graph, or in the names of the layers that have no weights."""
     stored = file.stored
     if stored.config:
-        rows = [(layer["class_name"], layer["config"].get("name"), layer["config"]) for layer in stored.config]
+        rows = [(layer["class_name"], layer["config"].get("name"), layer["config"]) for layer in leaves(stored.config)]
         return facts_of(rows, file.names, theano=stored.backend == "theano" or file.rotated)
     names = list(stored.names)
     stem = file.names.get(Place(STEM, 0, "1", "conv"))
@@ -171,7 +177,10 @@ def facts_of(rows, names, theano=False):
         theano: whether Theano computed it, for which "same" is equal on both sides.
     """
     by_name = {name: (kind, options) for kind, name, options in rows}
-    epsilons = {options["epsilon"] for kind, _, options in rows if kind == "BatchNormalization" and "epsilon" in options}
+    norms = [(name, options) for kind, name, options in rows if kind == "BatchNormalization" and "epsilon" in options]
+    placed = {name for place, name in names.items() if isinstance(place, Place)}
+    own = [options for name, options in norms if name in placed] or [options for _, options in norms]
+    epsilons = {options["epsilon"] for options in own}
     stem = by_name.get(names.get(Place(STEM, 0, "1", "conv")), (None, {}))[1]
     same = _padding(stem) == "same" and _stride(stem) == 2 and not theano
     return Facts(
@@ -183,14 +192,23 @@ def facts_of(rows, names, theano=False):
 
 
 def facts_of_model(model, names):
-    """Facts of a `keras.Model`; names: `Place` -> layer name."""
+    """Facts of a `keras.Model` and the models within it; names: `Place` -> layer name."""
     rows = []
-    for layer in getattr(model, "operations", model.layers):
+    for layer in _operations(model):
         options = {
             name: getattr(layer, name) for name in ("epsilon", "padding", "strides", "pool_size") if hasattr(layer, name)
         }
         rows.append((type(layer).__name__, layer.name, options))
     return facts_of(rows, names)
+
+
+def _operations(model):
+    """The operations of a model, those of the models within it in their place."""
+    for layer in getattr(model, "operations", model.layers):
+        if hasattr(layer, "layers"):
+            yield from _operations(layer)
+        else:
+            yield layer
 
 
 def lineage_of(dialect, keys, facts):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from keras_resnet.errors import WeightsError
 from keras_resnet.names import GRAMMARS, HEAD, STEM, Place, keras_name, layer_name, place_of
 from keras_resnet.weights.dialects import CLASSIFIER, DIALECTS, TORCH_NORM, VOCABULARIES
-from keras_resnet.weights.order import places_in_order
+from keras_resnet.weights.graph import sources
+from keras_resnet.weights.order import readings_in_order
 from keras_resnet.weights.stored import StoredTensor
 
 _COUNTED = re.compile(r"(?:.*/)?(conv2d|convolution2d|batch_?normalization|dense)(?:_\d+)?")
@@ -24,6 +25,7 @@ class Naming:
         grammar: a name of `names.GRAMMARS`, or None.
         prefix: what stands before every name.
         order: None, or for names that are class and count: whether the shortcut stands before the last convolution.
+        readings: where nothing tells that order, the two ``keys`` that there may be, each with its order; else empty.
     """
 
     keys: dict
@@ -31,6 +33,7 @@ class Naming:
     grammar: str | None
     prefix: str = ""
     order: bool | None = None
+    readings: tuple = ()
 
 
 def translate(layers):
@@ -94,21 +97,34 @@ def _transposed(tensor, axes):
     return StoredTensor(tuple(tensor.shape[axis] for axis in axes), lambda: tensor.read().transpose(axes))
 
 
-def name_places(shapes, prefixes=()):
+def name_places(shapes, prefixes=(), graph=tuple):
     """Finds the dialect of layer names and the place of each layer.
 
     Args:
         shapes: layer name -> role -> shape, in the order of the network; layers with weights alone.
         prefixes: prefixes to try first, e.g. the model's name.
+        graph: returns the layers of the graph as `graph.layers_of` does; asked where order and shapes leave two readings.
 
     Returns:
         A `Naming`.
     """
     naming = _best_names(shapes, prefixes)
-    loose = [name for name in shapes if not _placed(naming.keys.get(name), shapes[name])]
+    loose, found = _loose(shapes, naming), []
     if any(_COUNTED.fullmatch(name) and _is(shapes[name], 4) for name in loose):
-        naming = _by_order(shapes, naming) or naming
-        loose = [name for name in shapes if not _placed(naming.keys.get(name), shapes[name])]
+        found = _by_order(shapes, naming, graph)
+        naming = found[0] if len(found) == 1 else naming
+    keys = _all_keys(shapes, naming)
+    readings = tuple((_all_keys(shapes, reading), reading.order) for reading in found) if len(found) == 2 else ()
+    return Naming(keys, naming.dialect, naming.grammar, naming.prefix, naming.order, readings)
+
+
+def _loose(shapes, naming):
+    return [name for name in shapes if not _placed(naming.keys.get(name), shapes[name])]
+
+
+def _all_keys(shapes, naming):
+    """Layer name -> key for every layer, a classifier by its shape and what has no place under its own name or a count."""
+    loose = _loose(shapes, naming)
     keys = {name: key for name, key in naming.keys.items() if name not in loose}
     dense = [name for name in loose if _is(shapes[name], 2) and tuple(shapes[name]["kernel"]) != (1, 1)]
     alone = len(shapes) == 1 and dense and _COUNTED.fullmatch(dense[0])
@@ -121,7 +137,7 @@ def name_places(shapes, prefixes=()):
     twice = _twice(keys)
     if twice:
         raise WeightsError(f"The layers {twice[0]} and {twice[1]} claim the same place, {keys[twice[0]]}")
-    return Naming({name: keys[name] for name in shapes}, naming.dialect, naming.grammar, naming.prefix, naming.order)
+    return {name: keys[name] for name in shapes}
 
 
 def _best_names(shapes, prefixes):
@@ -150,20 +166,30 @@ def _prefixes(shapes):
     return sorted(found, key=len)[:4]
 
 
-def _by_order(shapes, named):
-    """A `Naming` by order and shapes, if there is one and the names that are in a dialect agree."""
+def _by_order(shapes, named, graph):
+    """The `Naming`s by order and shapes that the graph and the names that are in a dialect agree with: none, one or two."""
     convolutions = [name for name in shapes if _is(shapes[name], 4)]
     norms = [name for name in shapes if "moving_mean" in shapes[name]]
-    found = places_in_order(
+    readings = readings_in_order(
         [tuple(shapes[name]["kernel"]) for name in convolutions],
         [(shapes[name]["moving_mean"][0], "gamma" in shapes[name]) for name in norms],
     )
-    if not found:
-        return None
-    keys = dict(zip(convolutions, found[0], strict=True)) | dict(zip(norms, found[1], strict=True))
-    if any(keys.get(name, key) != key for name, key in named.keys.items()):
-        return None
-    return Naming({**keys, **named.keys}, named.dialect, named.grammar, named.prefix, order=found[2])
+    found = []
+    for of_convolutions, of_norms, order in readings:
+        keys = dict(zip(convolutions, of_convolutions, strict=True)) | dict(zip(norms, of_norms, strict=True))
+        if all(keys.get(name, key) == key for name, key in named.keys.items()):
+            found.append(Naming({**keys, **named.keys}, named.dialect, named.grammar, named.prefix, order))
+    if len(found) == 2:
+        before = sources(graph(), set(convolutions))
+        found = [naming for naming in found if not _contradicts(naming.keys, before)]
+    return found
+
+
+def _contradicts(keys, before):
+    """Whether a graph denies places: a convolution of a branch takes what the one before it in the branch gives."""
+    names = {key: name for name, key in keys.items()}
+    pairs = ((before[name], key) for name, key in keys.items() if name in before and key.branch in ("2", "3"))
+    return any(names[key._replace(branch=str(int(key.branch) - 1))] not in given for given, key in pairs)
 
 
 def _placed(key, roles):

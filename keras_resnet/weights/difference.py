@@ -18,9 +18,11 @@ class Difference:
         lineages: whose network computes with each, or None: tensors may be the same where it is not.
         only_in_a, only_in_b: weights that one file alone has, as `"conv1/bias"`.
         reshaped: weights of different shapes: `(name, shape in a, shape in b)`.
-        largest: layer -> the largest absolute difference of its weights, in the first file's order; infinite where a number
-            is NaN or infinite in one file alone.
+        largest: layer -> the largest absolute difference of its weights, in the first file's order, where both files have any
+            of one shape; infinite where a number is NaN or infinite in one file alone.
         zero_biases: how many biases of one file alone are zero throughout; they make no difference.
+        differ_in: the facts in which the networks of the two files are known to differ, as `dialects.Facts` names them: the
+            same tensors compute something else.
     """
 
     a: str
@@ -31,6 +33,7 @@ class Difference:
     reshaped: tuple
     largest: dict
     zero_biases: int = 0
+    differ_in: tuple = ()
 
     @property
     def same(self):
@@ -39,8 +42,9 @@ class Difference:
 
     @property
     def worst(self):
-        """The layer with the largest difference, or None."""
-        return max(self.largest, key=self.largest.get, default=None)
+        """The layer with the largest difference; None where no number differs."""
+        worst = max(self.largest, key=self.largest.get, default=None)
+        return worst if worst is not None and self.largest[worst] > 0 else None
 
     def __str__(self, limit=10):
         """A sentence, and a table of the layers that differ most."""
@@ -49,14 +53,17 @@ class Difference:
         for what, found in ((f"only in {self.a}", self.only_in_a), (f"only in {self.b}", self.only_in_b)):
             lines += [f"{what}: {len(found)} weights, {', '.join(found[:3])}{' ..' if len(found) > 3 else ''}"] if found else []
         lines += [f"{name}: shape {ours} and {theirs}" for name, ours, theirs in self.reshaped[:limit]]
-        if off:
-            width = max(len(name) for name, _ in off[:limit])
-            lines.append(f"{len(off)} of {len(self.largest)} layers differ; the largest differences:")
+        others = {name.rpartition("/")[0] for name in (*self.only_in_a, *self.only_in_b, *(row[0] for row in self.reshaped))}
+        if not self.same:
+            count, total = len(others | {name for name, _ in off}), len(others | self.largest.keys())
+            lines.append(f"{count} of {total} layers differ" + ("; the largest differences:" if off else ""))
+            width = max((len(name) for name, _ in off[:limit]), default=0)
             lines += [f"  {name:<{width}}  {value:.3g}" for name, value in off[:limit]]
         if self.zero_biases:
             lines.append(f"{self.zero_biases} biases of one file alone are zero, which makes no difference")
-        if self.lineages[0] != self.lineages[1]:
-            lines.append(f"lineages {self.lineages[0]} and {self.lineages[1]}: the same tensors compute something else")
+        if self.same and self.differ_in:
+            what = f"the same tensors compute something else, for they differ in {', '.join(self.differ_in)}"
+            lines.append(f"lineages {self.lineages[0]} and {self.lineages[1]}: {what}")
         return "\n".join(lines)
 
 
@@ -81,17 +88,19 @@ def diff(a, b, *, kernels=None):
         zeros = _drop_zero_biases(ours, theirs) + _drop_zero_biases(theirs, ours)
         reshaped, largest = [], {}
         for key in (key for key in ours if key in theirs):
-            name, found = files[0].names[key], [0.0]
+            name, found = files[0].names[key], []
             for role in (role for role in ours[key] if role in theirs[key]):
                 shapes = tuple(ours[key][role].shape), tuple(theirs[key][role].shape)
                 if shapes[0] != shapes[1]:
                     reshaped.append((f"{name}/{role}", *shapes))
                 else:
                     found.append(_largest(ours[key][role].read(), theirs[key][role].read()))
-            largest[name] = max(found)
-        alone = [_alone(ours, theirs, files[0].names), _alone(theirs, ours, files[1].names)]
-        lineages = tuple(detect.detect(file).lineage for file in files)
-    return Difference(str(a), str(b), lineages, *alone, tuple(reshaped), largest, zeros)
+            if found:
+                largest[name] = max(found)
+        alone = [_alone(ours, theirs, files[0].names), _alone(theirs, ours, {**files[1].names, **files[0].names})]
+        one, other = (detect.detect(file) for file in files)
+    lineages, differ_in = (one.lineage, other.lineage), tuple(one.facts.differences(other.facts))
+    return Difference(str(a), str(b), lineages, *alone, tuple(reshaped), largest, zeros, differ_in)
 
 
 def _drop_zero_biases(ours, theirs):

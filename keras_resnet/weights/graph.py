@@ -52,7 +52,8 @@ def layers_of(text):
 
     Returns:
         Dicts of ``class_name`` and ``config``, the latter with the options of `_OPTIONS` and, of a model within the model,
-        ``layers``; none where there are none.
+        ``layers``; and ``inputs``, the names of the layers that a layer takes from, where the graph has them. None where there
+        are none.
 
     Raises:
         ValueError: no JSON, or longer than any network's.
@@ -68,7 +69,7 @@ def _layers(config, depth):
     if not isinstance(found, list) or depth > _DEEPEST:
         return ()
     return tuple(
-        {"class_name": layer["class_name"], "config": _options(layer["config"], depth)}
+        {"class_name": layer["class_name"], "config": _options(layer["config"], depth), **_inputs(layer.get("inbound_nodes"))}
         for layer in found
         if isinstance(layer, dict) and isinstance(layer.get("class_name"), str) and isinstance(layer.get("config"), dict | list)
     )
@@ -78,6 +79,54 @@ def _options(config, depth):
     options = config if isinstance(config, dict) else {}
     kept = {name: options[name] for name, is_one in _OPTIONS.items() if name in options and is_one(options[name])}
     return {**kept, "layers": inner} if (inner := _layers(config, depth + 1)) else kept
+
+
+def _inputs(nodes):
+    """The names in a layer's nodes: `[name, node, tensor ..]` in Keras 1 and 2, "keras_history" of such a list in Keras 3."""
+    names, rest = [], [nodes]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            rest += part.values()
+        elif isinstance(part, list) and len(part) in (3, 4) and _is_name(part[0]) and all(map(_is_side, part[1:3])):
+            names.append(part[0])
+            rest += part[3:]
+        elif isinstance(part, list):
+            rest += part
+    return {"inputs": tuple(dict.fromkeys(names))} if names else {}
+
+
+def leaves(layers):
+    """The layers, those of the models among them in their place."""
+    for layer in layers:
+        if inner := layer["config"].get("layers"):
+            yield from leaves(inner)
+        else:
+            yield layer
+
+
+def sources(layers, among):
+    """Whose outputs reach a layer without another one between.
+
+    Args:
+        layers: of a graph.
+        among: names of the layers that count, others are passed through.
+
+    Returns:
+        Name -> set of names, for the layers of ``among`` that the graph has inputs of.
+    """
+    inputs = {layer["config"].get("name"): layer["inputs"] for layer in leaves(layers) if "inputs" in layer}
+    found = {}
+    for name in set(among) & set(inputs):
+        seen, rest, found[name] = set(), list(inputs[name]), set()
+        while rest:
+            before = rest.pop()
+            if before in among:
+                found[name].add(before)
+            elif before not in seen:
+                seen.add(before)
+                rest += inputs.get(before, ())
+    return found
 
 
 def has_class(layers, name):

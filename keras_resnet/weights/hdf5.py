@@ -11,6 +11,8 @@ Keras 3's .weights.h5: a group a layer, named after its class and a count; varia
 
     /layers/conv2d/vars   attribute name = "conv1", which older files lack
     /layers/conv2d/vars/0 dataset float32 (7, 7, 3, 64)
+
+TensorFlow 2.12 and 2.13 called the group of the layers `_layer_checkpoint_dependencies`; its counts leave numbers out.
 """
 
 import re
@@ -32,6 +34,7 @@ VARIABLES = {
 }
 _COUNTED = re.compile(r"(.+?)(?:_(\d+))?")
 _DEPTH = 8  # of models within models
+_GAPPED = "_layer_checkpoint_dependencies"
 
 
 def stored(file, path, stream, *, config=(), container=None):
@@ -60,7 +63,7 @@ def stored(file, path, stream, *, config=(), container=None):
             layers = _legacy(root, names, attributes, path)
             said = [attributes.words(file, key) or attributes.words(root, key) for key in ("backend", "keras_version")]
             found = Stored(str(path), container or "h5", layers, tuple(names), config, *said, said=origin)
-        elif "layers" in file or "_layer_checkpoint_dependencies" in file:
+        elif "layers" in file or _GAPPED in file:
             layers, names, counted = _native(file, attributes, path, config)
             found = Stored(str(path), container or "weights.h5", layers, names, config, counted=counted, said=origin)
         elif "nb_layers" in file.attrs:
@@ -79,7 +82,7 @@ def stored(file, path, stream, *, config=(), container=None):
 
 def _legacy(root, names, attributes, path):
     """The layers of the layout of Keras 1 and 2, those without weights left out."""
-    layers = {}
+    layers, owners = {}, {}
     for name in names:
         found = _child(root.id, name)
         if not isinstance(found, h5py.h5g.GroupID):
@@ -90,11 +93,17 @@ def _legacy(root, names, attributes, path):
             if dataset is None:
                 raise WeightsError(f"{path} names the weight {weight} of layer {name} but has no dataset of that name")
             layer, last = _split(name, weight)
-            weights = layers.setdefault(layer, {})
+            weights, owner = layers.setdefault(layer, {}), (name, weight.rpartition("/")[0])
+            if owners.setdefault((layer, last), owner) != owner:
+                raise _twice(path, layer)
             if last in weights:
                 raise WeightsError(f"{path} holds the weight {last} of layer {layer} twice")
             weights[last] = _tensor(dataset, f"{path}: {name}/{weight}")
     return layers
+
+
+def _twice(path, layer):
+    return WeightsError(f"{path}: two layers are named {layer} (two networks in one model?); expected one network")
 
 
 def _child(parent, name):
@@ -116,8 +125,11 @@ def _split(group, weight):
 
 def _native(file, attributes, path, config):
     """The layers of Keras 3's layout under the names that are known: the group's attribute, the graph, or the group's own."""
+    groups = sorted(_groups(file, 0), key=lambda item: _count(item[0]))
     found, counted, known = {}, False, group_names(config)
-    for group_path, group in sorted(_groups(file, 0), key=lambda item: _count(item[0])):
+    if _GAPPED in file and _of_known_classes(known) != _of_known_classes(place for place, _ in groups):
+        known = {}
+    for group_path, group in groups:
         kind = _COUNTED.fullmatch(group_path.rsplit("/", 1)[-1])[1]
         numbers = sorted(int(number) for number in _children(group["vars"]))
         if numbers != list(range(len(numbers))):
@@ -131,7 +143,7 @@ def _native(file, attributes, path, config):
         counted |= name is None
         name = name or group_path.removeprefix("layers/")
         if name in found:
-            raise WeightsError(f"{path} holds the layer {name} twice")
+            raise _twice(path, name)
         found[name] = {
             role: _tensor(group["vars"][str(number)].id, f"{path}: {group_path}/vars/{number}")
             for number, role in enumerate(roles[: len(numbers)])
@@ -140,17 +152,24 @@ def _native(file, attributes, path, config):
     return found, names, counted
 
 
-def _groups(group, depth):
-    """Path and group of every layer that has variables."""
+def _of_known_classes(paths):
+    return {place for place in paths if _COUNTED.fullmatch(place.rpartition("/")[2])[1] in VARIABLES}
+
+
+def _groups(group, depth, folder="layers"):
+    """Path and group of every layer that has variables; in the path, the layers of a class are counted without gaps."""
     if depth > _DEPTH:
         raise WeightsError(f"{group.file.filename} has models within models beyond {_DEPTH}")
-    layers = group.get("layers")
-    for name in () if layers is None else _children(layers):
-        layer = layers[name]
-        path = layer.name.strip("/")
-        if "vars" in layer and len(layer["vars"]):
-            yield path, layer
-        yield from _groups(layer, depth + 1)
+    for key in ("layers", _GAPPED):
+        layers, counts = group.get(key), {}
+        for name in () if layers is None else sorted(_children(layers), key=_count):
+            layer, kind = layers[name], _COUNTED.fullmatch(name)[1]
+            counts[kind] = counts.get(kind, -1) + 1
+            if key == _GAPPED:
+                name = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            if "vars" in layer and len(layer["vars"]):
+                yield f"{folder}/{name}", layer
+            yield from _groups(layer, depth + 1, f"{folder}/{name}/layers")
 
 
 def _count(name):

@@ -4,10 +4,14 @@ import warnings
 from dataclasses import dataclass, replace
 
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.weights import containers, detect, registry, tensors, topology
+from keras_resnet.names import Place
+from keras_resnet.weights import containers, detect, readings, registry, tensors, topology
+from keras_resnet.weights.arguments import check_model_and_path
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.dialects import CLASSIFIER
 from keras_resnet.weights.stem import STEMS, first_kernel, only_channels_differ
+
+_NONFINITE = ("refuse", "warn")
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,20 @@ def load(model, path, *, head="require", stem="require", lineage="require", kern
     Raises:
         WeightsError: the file is missing or damaged, or names, shapes or lineage differ.
     """
+    check_model_and_path("load", model, path)
     for what, value, choices in (
         ("head", head, ("require", "skip")),
         ("stem", stem, STEMS),
         ("lineage", lineage, ("require", "ignore")),
-        ("nonfinite", nonfinite, ("refuse", "warn")),
+        ("nonfinite", nonfinite, _NONFINITE),
     ):
         if value not in choices:
             raise WeightsError(one_of(what, value, choices))
     with containers.opened(path) as stored:
         file = tensors.canonical(stored, kernels)
         slots = tensors.slots(model)
-        plan = _checked_plan(file, slots, model, head=head, stem=stem)
+        read = readings.settled(file, slots, ignore=lineage == "ignore")
+        plan = _checked_plan(read, slots, model, head=head, stem=stem, build=True)
         if lineage == "require":
             _check_lineage(file, slots, model)
         arrays, faults = tensors.read_all(plan.assignments, path, nonfinite)
@@ -112,7 +118,7 @@ def inspect(path, *, kernels=None):
     )
 
 
-def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="require"):
+def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="require", nonfinite="refuse"):
     """Builds the network that a weight file belongs to and loads the file.
 
     Args:
@@ -121,6 +127,7 @@ def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="requ
         kernels: as in `load`.
         input_shape: `(height, width, channels)`; None for what the file says, or the published size.
         stem: as in `load`, for an ``input_shape`` of another number of channels than the file's.
+        nonfinite: as in `load`.
 
     Returns:
         A `keras.Model`.
@@ -128,9 +135,16 @@ def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="requ
     Raises:
         WeightsError: as in `load`; or no network of the catalogue has such weights.
     """
-    if stem not in STEMS:
-        raise WeightsError(one_of("stem", stem, STEMS))
-    model, plan, arrays, end = _built(path, lineage, kernels, input_shape, stem)
+    from keras_resnet.models import LINEAGES
+
+    for what, value, choices in (
+        ("stem", stem, STEMS),
+        ("nonfinite", nonfinite, _NONFINITE),
+        ("lineage", lineage, (None, *LINEAGES)),
+    ):
+        if value not in choices:
+            raise WeightsError(one_of(what, value, choices))
+    model, plan, arrays, end = _built(path, lineage, kernels, input_shape=input_shape, stem=stem, nonfinite=nonfinite)
     tensors.assign(plan.assignments, arrays)
     return topology.ended(model, end)
 
@@ -143,18 +157,20 @@ def verify(path, *, kernels=None):
         kernels: as in `load`.
 
     Returns:
-        A `WeightsInfo`, with more evidence where the md5 is that of a known file, and a `LoadReport`.
+        A `WeightsInfo`, whose evidence says also whether the md5 or the sha256 is that of a known file, and a `LoadReport`.
 
     Raises:
         WeightsError: as `model_from`.
     """
-    _, plan, _, _ = _built(path, None, kernels, None)
+    _, plan, _, _ = _built(path, None, kernels, advice=tensors.LOAD_NONFINITE)
     info = inspect(path, kernels=kernels)
     known = registry.evidence("md5", registry.digest_of(path, "md5"))
+    if not known and registry.told_by("sha256", info.sha256) is None:
+        known = ("no known file has this md5 or sha256",)
     return replace(info, evidence=(*info.evidence, *known)), plan.report
 
 
-def _built(path, lineage, kernels, input_shape, stem="require"):
+def _built(path, lineage, kernels, *, input_shape=None, stem="require", nonfinite="refuse", advice=tensors.TAKE_NONFINITE):
     """The network that a file belongs to, the plan for it, the arrays, and the pool that the file's network ends in or None."""
     from keras_resnet.models import create_model
 
@@ -180,12 +196,14 @@ def _built(path, lineage, kernels, input_shape, stem="require"):
             **({} if lineage else topology.departures(spec, found.facts)),
         )
         plan = _checked_plan(file, tensors.slots(model), model, stem=stem)
-        arrays, _ = tensors.read_all(plan.assignments, path)
+        arrays, faults = tensors.read_all(plan.assignments, path, nonfinite, advice)
+        for fault in faults:
+            warnings.warn(f"{path}: {fault}", stacklevel=3)
         return model, plan, arrays, topology.own_end(stored)
 
 
-def _checked_plan(file, slots, model, *, head="require", stem="require"):
-    """The plan, refused unless it is complete."""
+def _checked_plan(file, slots, model, *, head="require", stem="require", build=False):
+    """The plan, refused unless it is complete; build: whether to say so where `model_from` would help."""
     path = file.stored.path
     if is_head_alone(file.tensors) and not is_head_alone(slots.tensors):
         raise WeightsError(f"{path} holds a classifier head without its backbone: {_listed(file)}")
@@ -194,8 +212,19 @@ def _checked_plan(file, slots, model, *, head="require", stem="require"):
         return plan
     if is_head_alone(file.tensors):
         raise WeightsError(f"{path} holds a classifier head without its backbone: {_listed(file)}")
-    hint = _hint(plan.report, file, slots)
-    raise WeightsError(f"{path} does not fit the model {model.name}, which is unchanged: {plan.report}{hint}")
+    hint = _hint(plan.report, file, slots) or (_whose(file, slots) if build else "")
+    report = replace(plan.report, converted=())  # nothing was
+    raise WeightsError(f"{path} does not fit the model {model.name}, which is unchanged: {report}{hint}")
+
+
+def _whose(file, slots):
+    """Of another network than the model's: which one the file is, where the catalogue has it; else empty."""
+    if not all(isinstance(key, Place) for key in file.tensors):
+        return ""
+    match = _match(file, detect.detect(file))
+    if match is None or topology.topology(file.tensors) == topology.topology(slots.tensors):
+        return ""
+    return f"; the file is {match[0]}, {match[1]}; model_from builds it"
 
 
 def _hint(report, file, slots):
@@ -208,7 +237,8 @@ def _hint(report, file, slots):
     if stems:
         hints.append("; stem='adapt' gives the first kernel the model's number of input channels")
     if layers:
-        hints.append("; head='skip' keeps the model's classifier")
+        keeps = "keeps the model's classifier" if CLASSIFIER in slots.names else "leaves the file's classifier out"
+        hints.append(f"; head='skip' {keeps}")
     return "".join(hints) if layers <= heads else ""
 
 

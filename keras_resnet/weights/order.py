@@ -2,7 +2,8 @@
 
 Keras orders layers by their depth, and those of one depth by the inputs of the addition that follows: the last convolution of a
 branch stands beside the shortcut's, before it or behind it. Where the two have equal shapes (ResNet-50's stage 2), the other
-stages tell which order the file has; where none tells, nothing is assumed.
+stages tell which order the file has; where none tells, there are two readings, and nothing is assumed: `dialect` asks the saved
+graph, `readings` the model that the file is to be loaded into.
 """
 
 import itertools
@@ -11,16 +12,16 @@ from dataclasses import dataclass
 from keras_resnet.names import HEAD, INPUT, STEM, Place
 
 
-def places_in_order(convolutions, norms):
-    """Places of convolutions and normalisations.
+def readings_in_order(convolutions, norms):
+    """What places convolutions and normalisations may have.
 
     Args:
         convolutions: shapes `(kh, kw, in, out)` of the kernels, in the order of the network.
         norms: `(channels, whether there is a gamma)` of the batch normalisations, in the order of the network.
 
     Returns:
-        `(places of the convolutions, places of the normalisations, whether the shortcut stands before the last convolution)`,
-        or None where the shapes are no residual network's or leave more than one reading.
+        A list of `(places of the convolutions, places of the normalisations, whether the shortcut stands before the last
+        convolution)`: none where the shapes are no residual network's, two where they are ambiguous.
     """
     readings = []
     for shortcut_first in (False, True):
@@ -28,9 +29,7 @@ def places_in_order(convolutions, norms):
         followed = found and _norms(found, convolutions, norms)
         if followed:
             readings.append((found, followed, shortcut_first))
-    if len(readings) == 2 and readings[0][:2] != readings[1][:2]:
-        return None
-    return readings[0] if readings else None
+    return readings[:1] if len(readings) == 2 and readings[0][:2] == readings[1][:2] else readings
 
 
 @dataclass(frozen=True)

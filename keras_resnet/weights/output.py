@@ -1,5 +1,6 @@
 """Files of weights, once names and numbers are settled: which container a name asks for, and writing it whole or not at all."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def with_errors_of(path, write, end):
         raise WeightsError(f"{path}: {problem}") from None
     except (OSError, RuntimeError) as problem:  # h5py raises either where a disk is full
         text = problem.strerror if isinstance(problem, OSError) and problem.strerror else " ".join(str(problem).split())[:300]
-        raise WeightsError(f"{path} could not be written: {text}; an older file of that name is as it was") from None
+        older = "; an older file of that name is as it was" if os.path.isfile(path) else ""
+        raise WeightsError(f"{path} could not be written: {text}{older}") from None
 
 
 def _put(temporary, end, output):

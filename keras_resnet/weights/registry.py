@@ -72,6 +72,7 @@ _TIMM_URL = "https://github.com/{}/pytorch-image-models/releases/download/v0.1-{
 
 _DLM = "fchollet/deep-learning-models"
 _KAPP = "keras-team/keras-applications, README at 976050c"
+_KERAS_IO = "keras.io/api/applications"
 _TIMM_CSV = "huggingface/pytorch-image-models, results/results-imagenet.csv at 0173a13"
 _DENSE = {"resnet18": 2, "resnet34": 2}  # megabytes of a classifier of 512 x 1000; those of 2048 x 1000 have 8
 
@@ -172,7 +173,8 @@ def _rows():
     yield from _pair("resnet50_keras_v2", "resnet50", ("keras_v2",), urls, md5, 103, accuracy, _KAPP, stated="chollet")
     for model, *md5, megabytes, accuracy, conditions in _KERAS:
         urls = [_KERAS_URL.format(model, end) for end in ("", "_notop")]
-        yield from _pair(f"{model}_keras", model, ("keras",), urls, md5, megabytes, accuracy, _KAPP, conditions=conditions)
+        source = _KERAS_IO if conditions == _OTHER_EPSILON else _KAPP
+        yield from _pair(f"{model}_keras", model, ("keras",), urls, md5, megabytes, accuracy, source, conditions=conditions)
     for model, *md5, megabytes, accuracy in _QUBVEL:
         urls = [_QUBVEL_URL.format(model, end) for end in ("", "_no_top")]
         source = "qubvel/classification_models, README"
@@ -199,10 +201,11 @@ def find(name):
     """The known file of a name.
 
     Raises:
-        WeightsError: there is none; the message lists the names, the likest first.
+        WeightsError: there is none; the message lists the ten likest names.
     """
     if name not in KNOWN_FILES:
-        raise WeightsError(one_of("weight file", name, _likest_first(name)))
+        said = one_of("weight file", name, _likest_first(name)[:10]).removesuffix(".")
+        raise WeightsError(f"{said}: the closest of {len(KNOWN_FILES)}, all of which `keras-resnet weights list` shows")
     return KNOWN_FILES[name]
 
 
@@ -239,11 +242,12 @@ def accuracy_of(row):
 
 def markdown():
     """The table of the known files in `weights/README.md`."""
-    lines = ["| name | network, lineage | MB | top-1 / top-5 | hash |", "|---|---|---|---|---|"]
+    lines = ["| name | network, lineage | MB | top-1 / top-5 | as published in | hash |", "|---|---|---|---|---|---|"]
     for row in KNOWN_FILES.values():
         figures = "" if row.accuracy is None else " / ".join(f"{figure:g}" for figure in row.accuracy)
         figures += f", {row.conditions}" if row.conditions else ""
+        where = row.source if row.accuracy else ""
         kind, digits = row.digest
         network = f"{row.model}, {', '.join(row.lineages)}"
-        lines.append(f"| [`{row.name}`]({row.url}) | {network} | {row.megabytes} | {figures} | {kind} `{digits}` |")
+        lines.append(f"| [`{row.name}`]({row.url}) | {network} | {row.megabytes} | {figures} | {where} | {kind} `{digits}` |")
     return "\n".join(lines)

@@ -11,12 +11,15 @@ from keras_resnet.names import HEAD, Place
 from keras_resnet.weights.biases import convolutions, with_zero_biases, without_biases
 from keras_resnet.weights.dialect import Naming, name_places, translate
 from keras_resnet.weights.dialects import COUNTER
+from keras_resnet.weights.graph import layers_of
 from keras_resnet.weights.report import LoadReport
 from keras_resnet.weights.stem import adapt_stem
 from keras_resnet.weights.stored import Stored
 
 KERNELS = ("theano", "tensorflow")
 TRANSPOSED = "kernels transposed from (out, in, height, width)"
+TAKE_NONFINITE = "nonfinite='warn' takes them as they are"
+LOAD_NONFINITE = "kr.weights.load(.., nonfinite='warn') takes them as they are"
 _ALIGNMENT = 64  # bytes: what TensorFlow asks of memory that it is to take over, EIGEN_MAX_ALIGN_BYTES
 
 
@@ -78,7 +81,7 @@ def canonical(stored, kernels=None):
         raise WeightsError(one_of("kernels", kernels, KERNELS))
     layers, vocabulary, channels_first = translate(stored.layers)
     shapes = {name: {role: tensor.shape for role, tensor in weights.items()} for name, weights in layers.items() if weights}
-    naming = name_places(shapes)
+    naming = name_places(shapes, graph=lambda: stored.config)
     rotated, why = _rotated(stored, vocabulary, channels_first, kernels)
     tensors = {key: dict(layers[name]) for name, key in naming.keys.items()}
     converted = []
@@ -128,10 +131,18 @@ def slots(model):
         if weights:
             layers[layer.name] = weights
     shapes = {name: {role: tuple(weight.shape) for role, weight in weights.items()} for name, weights in layers.items()}
-    naming = name_places(shapes, prefixes=(f"{model.name}_",))
+    naming = name_places(shapes, prefixes=(f"{model.name}_",), graph=lambda: _graph(model))
     return Slots(
         {key: layers[name] for name, key in naming.keys.items()}, {key: name for name, key in naming.keys.items()}, naming
     )
+
+
+def _graph(model):
+    """The layers of a model's graph; none where it has none that can be written down."""
+    try:
+        return layers_of(model.to_json())
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return ()
 
 
 def leaves(model):
@@ -192,8 +203,11 @@ def _is_head(key):
     return isinstance(key, Place) and key.stage == HEAD and key.role == "dense"
 
 
-def read_all(assignments, path, nonfinite="refuse"):
+def read_all(assignments, path, nonfinite="refuse", advice=TAKE_NONFINITE):
     """Reads what a plan assigns: float32 arrays in its order, each of memory that nothing else uses.
+
+    Returns:
+        The arrays, and what is wrong with their numbers in words.
 
     Raises:
         WeightsError: NaN, infinity or a negative variance, with the layer's name, unless ``nonfinite`` is ``"warn"``.
@@ -210,15 +224,15 @@ def read_all(assignments, path, nonfinite="refuse"):
             if problem:
                 faults.append(f"{name} holds {problem}")
             arrays.append(array)
-    refuse_faults(faults, path, nonfinite)
+    refuse_faults(faults, path, nonfinite, advice)
     return arrays, faults
 
 
-def refuse_faults(faults, path, nonfinite):
-    """Raises a `WeightsError` for numbers that are no weights, unless ``nonfinite`` is ``"warn"``."""
+def refuse_faults(faults, path, nonfinite, advice=TAKE_NONFINITE):
+    """Raises a `WeightsError` for numbers that are no weights, unless ``nonfinite`` is ``"warn"``; it ends in ``advice``."""
     if faults and nonfinite != "warn":
         more = f", and so do {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise WeightsError(f"{path}: {faults[0]}{more}; expected finite numbers. nonfinite='warn' takes them as they are")
+        raise WeightsError(f"{path}: {faults[0]}{more}; expected finite numbers. {advice}")
 
 
 def fault(name, array):

@@ -3,11 +3,13 @@
 Nothing here imports the catalogue; its specs are handed in.
 """
 
+import itertools
 import re
 
 from keras_resnet.names import STEM, Place
 from keras_resnet.weights.detect import is_preact
 from keras_resnet.weights.dialects import LINEAGE_FACTS, PREACT_FACTS
+from keras_resnet.weights.graph import has_class, leaves
 
 
 def topology(found):
@@ -34,7 +36,7 @@ def topology(found):
 def adds(file):
     """Whether the file's network has additions; None where it lists only the layers that have weights."""
     if file.stored.config:
-        return any(layer["class_name"] in ("Add", "Merge") for layer in file.stored.config)
+        return any(has_class(file.stored.config, name) for name in ("Add", "Merge"))
     if len(file.stored.names) <= len(file.names) or is_preact(file.tensors):
         return None
     return any(re.fullmatch(r"(.*_)?add(_\d+)?|merge(_\d+)?|res\d[a-z]\d*", name) for name in file.stored.names)
@@ -77,7 +79,7 @@ def input_shape(file, spec, include_top):
     """The input that the saved graph states, channels last; otherwise the published one, where the kernel is not for RGB."""
     stem = file.tensors.get(Place(STEM, 0, "1", "conv"), {}).get("kernel")
     channels = int(stem.shape[2]) if stem is not None else 3
-    for layer in file.stored.config[:1]:
+    for layer in itertools.islice(leaves(file.stored.config), 1):
         shape = layer["config"].get("batch_shape", layer["config"].get("batch_input_shape"))
         if isinstance(shape, list | tuple) and len(shape) == 4:
             sides = shape[2:] if shape[1] == channels and shape[3] != channels else shape[1:3]
@@ -92,9 +94,11 @@ def own_end(stored):
 
     Before 2.2, Keras's ResNet50 without its top ended in a pool of 7 x 7 (keras 2.0.8, applications/resnet50.py).
     """
-    if not stored.names or stored.names[-1] != "avg_pool":
+    layers = list(leaves(stored.config))
+    names = [layer["config"].get("name") for layer in layers] or stored.names
+    if not names or names[-1] != "avg_pool":
         return None
-    kinds = [layer["class_name"] for layer in stored.config if layer["config"].get("name") == "avg_pool"]
+    kinds = [layer["class_name"] for layer in layers if layer["config"].get("name") == "avg_pool"]
     if kinds:
         return kinds[0] if kinds[0] in ("AveragePooling2D", "GlobalAveragePooling2D") else None
     return "AveragePooling2D" if (stored.version or "1").startswith(("1.", "2.0", "2.1")) else "GlobalAveragePooling2D"

@@ -54,7 +54,7 @@ def foreign(file, lineage, facts, dialect):
     )
 
 
-def rendered(file, dialect, lineage, facts, *, nonfinite="refuse"):
+def rendered(file, dialect, lineage, facts, *, nonfinite="refuse", advice=tensors.TAKE_NONFINITE):
     """A file's tensors as a dialect has them. Everything is read.
 
     Args:
@@ -63,6 +63,7 @@ def rendered(file, dialect, lineage, facts, *, nonfinite="refuse"):
         lineage: of the tensors, or None.
         facts: of their network.
         nonfinite: ``"refuse"`` or ``"warn"``.
+        advice: what the refusal ends in.
 
     Returns:
         An `Output`, what was converted in words, and what is NaN, infinite or a negative variance in words.
@@ -81,7 +82,7 @@ def rendered(file, dialect, lineage, facts, *, nonfinite="refuse"):
         if names[key] in layers:
             raise WeightsError(f"{file.stored.path}: two layers would be named {names[key]} in the dialect {dialect}")
         layers[names[key]] = _worded(arrays, file, key) if target.vocabulary == "torch" else arrays
-    tensors.refuse_faults(faults, file.stored.path, nonfinite)
+    tensors.refuse_faults(faults, file.stored.path, nonfinite, advice)
     origin = file.stored.said.get("grammar") or file.naming.grammar
     attributes = said_of(lineage, facts, file.tensors) | ({"grammar": origin} if grammar and origin != grammar else {})
     output = Output(_with_weightless(layers, file, dialect, names), attributes, _version(file))
@@ -196,7 +197,7 @@ def _version(file):
 def _said(file, target):
     """What the new file has not as the old one had it, but for biases."""
     notes, torch = [note for note in file.converted if note != tensors.TRANSPOSED], target.vocabulary == "torch"
-    if (file.vocabulary == "torch") != torch:
+    if (tensors.TRANSPOSED in file.converted) != torch:  # Keras 1's kernels may have PyTorch's axes too
         notes.append("kernels transposed to (out, in, height, width)" if torch else tensors.TRANSPOSED)
     if file.stored.widened:
         notes.append(f"{file.stored.widened} tensors of bfloat16 written as float32")

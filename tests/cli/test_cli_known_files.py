@@ -18,8 +18,10 @@ def test_list_shows_every_known_file_and_which_are_here(command, home, tmp_path)
     (folder / "resnet50_keras.h5").write_bytes(b"here")
     done = command("weights", "list", check=0, env=home)
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines()}
-    assert list(lines)[1:] == list(KNOWN_FILES)
-    assert lines["resnet50_keras"] == ["resnet50_keras", "keras", "74.90", "103", str(folder / "resnet50_keras.h5")]
+    sources = {name: " ".join(words[1:]) for name, words in lines.items() if name.startswith("[")}
+    assert list(lines)[1:] == [*KNOWN_FILES, *sources]
+    assert all(sources[lines[name][3]] == row.source for name, row in KNOWN_FILES.items() if row.accuracy)
+    assert lines["resnet50_keras"] == ["resnet50_keras", "keras", "74.90", "[3]", "103", str(folder / "resnet50_keras.h5")]
     assert lines["resnet50_chollet_notop"] == ["resnet50_chollet_notop", "chollet", "95"]
     rows = {row["name"]: row for row in json.loads(command("weights", "list", "--json", check=0, env=home).stdout)}
     assert rows["resnet50v2_keras"] == {

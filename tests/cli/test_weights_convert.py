@@ -73,3 +73,27 @@ def test_diff_exits_1_where_tensors_differ(command, file, tmp_path):
 @pytest.mark.parametrize("action", ["convert", "diff"])
 def test_help_has_an_example(command, action):
     assert f"example:\n  keras-resnet weights {action} " in command("weights", action, "--help", check=0).stdout
+
+
+def test_what_was_converted_stands_a_line_each(command, file):
+    done = command("weights", "convert", file, "v.h5", "--dialect", "keras_applications", "--lineage", "ignore", check=0)
+    first, *more = done.stdout.splitlines()
+    assert first.startswith("v.h5: 104 weights of ")
+    assert all(line.startswith("  ") for line in more) and not any(line.startswith("  they differ") for line in more)
+    (ignored,) = (line for line in more if "the lineage was ignored" in line)
+    assert "; they differ in epsilon, stride" in ignored
+
+
+def test_numbers_that_are_none_are_written_on_request(command, file, tmp_path):
+    with h5py.File(file) as stored, h5py.File(tmp_path / "nan.h5", "w") as other:
+        for name in stored:
+            stored.copy(name, other)
+        other.attrs.update(stored.attrs)
+        other["conv1_conv/conv1_conv/kernel:0"][0, 0, 0, 0] = np.nan
+    arguments = ("weights", "convert", "nan.h5", "v.weights.h5", "--dialect", "keras3")
+    done = command(*arguments, check=1)
+    assert done.stderr.endswith("conv1_conv/kernel holds NaN; expected finite numbers. nonfinite='warn' (--nonfinite warn) "
+                                "takes them as they are\n")  # fmt: skip
+    assert not (tmp_path / "v.weights.h5").exists()
+    done = command(*arguments, "--nonfinite", "warn", check=0)
+    assert "conv1_conv/kernel holds NaN" in done.stderr and (tmp_path / "v.weights.h5").exists()

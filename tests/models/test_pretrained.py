@@ -190,3 +190,24 @@ def test_resnet50_is_pretrained_unless_told_otherwise(monkeypatch, tmp_path):
     ):
         kr.ResNet50(lineage="coursera", classes=6)
     assert len(asked) == 2
+
+
+def test_what_a_file_is_refused_for_comes_with_advice_that_a_network_can_follow(tmp_path):
+    """`lineage=` of a network says which network is meant; that of `weights.load` is another argument."""
+    path = tmp_path / "w.h5"
+    kr.weights.save(tiny(seed=1), path)
+    with pytest.raises(WeightsError) as caught:
+        tiny(lineage="keras", weights=path)
+    advice = "weights=None, then kr.weights.load(model, path, lineage='ignore') loads it all the same"
+    assert str(caught.value).endswith(f"they differ in epsilon, pool. {advice}")
+    model = tiny(lineage="keras", weights=None)
+    assert len(kr.weights.load(model, path, lineage="ignore").matched) == len(model.weights)
+    spoilt = tiny(seed=1)
+    spoilt.get_layer("conv1").bias.assign(spoilt.get_layer("conv1").bias * np.nan)
+    kr.weights.save(spoilt, path)
+    with pytest.raises(WeightsError) as caught:
+        tiny(weights=path)
+    assert str(caught.value).endswith(
+        "conv1/bias holds NaN; expected finite numbers. weights=None, then kr.weights.load(.., nonfinite='warn') takes them as "
+        "they are"
+    )

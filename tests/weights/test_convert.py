@@ -630,3 +630,63 @@ def test_converting_loads_no_framework(tmp_path):
     command = [sys.executable, "-c", program, tmp_path / "w.h5", tmp_path / "v.weights.h5"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_keras_1s_kernels_with_channels_first_are_said_to_be_transposed(tmp_path):
+    pytest.importorskip("safetensors")
+    model = tiny(seed=1)
+    layers = {
+        name: [array.transpose(3, 2, 0, 1) if array.ndim == 4 else array for array in arrays]
+        for name, arrays in rotated(weighted(without_biases(model))).items()
+    }
+    write_keras1(tmp_path / "old.h5", layers)
+    report = kr.weights.convert(tmp_path / "old.h5", tmp_path / "v.h5", "chollet")
+    turned = "5 kernels turned by 180 degrees, as Theano convolves"
+    assert report.converted == (turned, "kernels transposed from (out, in, height, width)")
+    np.testing.assert_array_equal(raw(tmp_path / "v.h5")["conv1/conv1/kernel:0"], model.get_layer("conv1").kernel)
+    report = kr.weights.convert(tmp_path / "old.h5", tmp_path / "v.safetensors", "torchvision", lineage="ignore")
+    assert turned in report.converted and not any("transposed" in text for text in report.converted)
+
+
+def test_advice_names_what_takes_it(tmp_path):
+    model = tiny(seed=1)
+    kr.weights.save(model, tmp_path / "w.h5")
+    with pytest.raises(WeightsError) as caught:
+        kr.weights.convert(tmp_path / "w.h5", tmp_path / "v.h5", "keras_applications")
+    assert str(caught.value).endswith(
+        "they differ in epsilon, pool. lineage='ignore' (--lineage ignore) writes it all the same"
+    )
+    model.get_layer("conv1").bias.assign(model.get_layer("conv1").bias * np.nan)
+    kr.weights.save(model, tmp_path / "w.h5")
+    with pytest.raises(WeightsError) as caught:
+        kr.weights.convert(tmp_path / "w.h5", tmp_path / "v.h5", "chollet")
+    assert str(caught.value).endswith("finite numbers. nonfinite='warn' (--nonfinite warn) takes them as they are")
+    with pytest.raises(WeightsError) as caught:
+        kr.weights.save(model, tmp_path / "v.h5", dialect="chollet")
+    assert str(caught.value).endswith(
+        "finite numbers. kr.weights.save to .h5 without dialect=, then kr.weights.convert(.., nonfinite='warn') takes them as "
+        "they are"
+    )
+    with pytest.warns(UserWarning, match="conv1/bias holds NaN"):
+        kr.weights.convert(tmp_path / "w.h5", tmp_path / "v.h5", "chollet", nonfinite="warn")
+    np.testing.assert_array_equal(raw(tmp_path / "v.h5")["conv1/conv1/bias:0"], model.get_layer("conv1").bias)
+
+
+def test_a_target_that_ends_in_a_slash_is_refused(tmp_path):
+    kr.weights.save(tiny(seed=1), tmp_path / "w.h5")
+    for call in (
+        lambda: kr.weights.convert(tmp_path / "w.h5", f"{tmp_path}/dir.h5/", "chollet"),
+        lambda: kr.weights.save(tiny(), f"{tmp_path}/dir.h5/"),
+    ):
+        with pytest.raises(WeightsError, match="/dir.h5/ names a folder, for it ends in a slash; expected the path of a file"):
+            call()
+    assert [path.name for path in tmp_path.iterdir()] == ["w.h5"]
+
+
+def test_an_older_file_is_spoken_of_only_where_there_is_one(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name in ("file/v.h5", "folder.h5"):
+        (tmp_path / "folder.h5").mkdir(exist_ok=True)
+        with pytest.raises(WeightsError) as caught:
+            kr.weights.save(tiny(), tmp_path / name)
+        assert f"{name} could not be written: " in str(caught.value) and "an older file" not in str(caught.value)

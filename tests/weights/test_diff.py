@@ -1,6 +1,7 @@
 """Whether two files hold the same tensors: by place, whatever the names; and how much they differ."""
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from test_dialects import chollet_names, tiny, torch_state, weighted
@@ -38,7 +39,9 @@ def test_the_same_tensors_under_other_names_are_the_same(pair):
     assert found.same and len(found.largest) == 35 and set(found.largest.values()) == {0.0}
     assert found.lineages == ("keras", "chollet")
     assert str(found).startswith("the same tensors in 35 layers")
-    assert "lineages keras and chollet" in str(found)
+    said = "lineages keras and chollet: the same tensors compute something else, for they differ in epsilon, pool"
+    assert found.differ_in == ("epsilon", "pool") and str(found).splitlines()[1:] == [said]
+    assert found.worst is None
 
 
 def test_the_largest_difference_of_each_layer(pair):
@@ -125,3 +128,37 @@ def test_a_missing_file_is_one_line(tmp_path):
     kr.weights.save(tiny(seed=1), tmp_path / "a.h5")
     with pytest.raises(WeightsError, match="No such file: .*b.h5"):
         kr.weights.diff(tmp_path / "a.h5", tmp_path / "b.h5")
+
+
+def test_lineages_that_compute_the_same_or_are_not_known_are_not_said_to_differ(pair, tmp_path):
+    for name in ("a.h5", "b.h5"):
+        kr.weights.save(tiny(seed=1), tmp_path / name)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.attrs["lineage"] = b"coursera"
+    found = kr.weights.diff(tmp_path / "a.h5", tmp_path / "b.h5")
+    assert found.lineages == ("coursera", "chollet") and found.differ_in == ()
+    assert str(found) == "the same tensors in 35 layers"
+    inputs = keras.Input((8,))
+    for name, lineage in (("c.h5", b"he"), ("d.h5", None)):
+        kr.weights.save(keras.Model(inputs, keras.layers.Dense(2, name="alone")(inputs)), tmp_path / name)
+        with h5py.File(tmp_path / name, "a") as file:
+            file["alone/alone/kernel:0"][...] = 1
+            file.attrs.update({"lineage": lineage} if lineage else {})
+    found = kr.weights.diff(tmp_path / "c.h5", tmp_path / "d.h5")
+    assert found.lineages == ("he", None) and str(found) == "the same tensors in 1 layers"
+    change(pair[1], "conv1/conv1/bias:0", lambda array: array + 1)
+    found = kr.weights.diff(*pair)
+    assert found.differ_in == ("epsilon", "pool") and "compute something else" not in str(found)
+
+
+def test_layers_of_other_shapes_or_of_one_file_alone_count_as_different(tmp_path):
+    kr.weights.save(tiny(seed=1), tmp_path / "a.h5")
+    kr.weights.save(tiny(seed=1, classes=7), tmp_path / "b.h5")
+    kr.weights.save(tiny(seed=1, bias=(), include_top=False, classes=None), tmp_path / "c.h5")
+    found = kr.weights.diff(tmp_path / "a.h5", tmp_path / "b.h5")
+    assert "fc1000" not in found.largest and len(found.largest) == 34
+    off = sum(1 for value in found.largest.values() if value)
+    assert f"{off + 1} of 35 layers differ" in str(found)
+    found = kr.weights.diff(tmp_path / "c.h5", tmp_path / "a.h5")
+    changed = {name.rpartition("/")[0] for name in found.only_in_b} | {name for name, value in found.largest.items() if value}
+    assert len(changed) >= 18 and f"{len(changed)} of 35 layers differ" in str(found)

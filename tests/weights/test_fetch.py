@@ -258,6 +258,12 @@ def test_an_unknown_name_is_answered_with_the_likest(site):
         WeightsError, match="Unknown weight file: received 'resnet50_cholet'; expected one of 'resnet50_chollet'"
     ):
         fetch("resnet50_cholet")
+    with pytest.raises(WeightsError) as caught:
+        fetch("resnet50")
+    message = str(caught.value)
+    names = message.partition("expected one of ")[2].partition(": ")[0].split(", ")
+    assert len(set(names)) == 10 and all(name.startswith("'resnet") for name in names)
+    assert message.endswith(f"the closest of {len(registry.KNOWN_FILES)}, all of which `keras-resnet weights list` shows")
 
 
 def test_a_folder_that_cannot_be_is_one_line(site, tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keras_resnet.weights.graph import LONGEST, group_names, has_class, layers_of, snake_case
+from keras_resnet.weights.graph import LONGEST, group_names, has_class, layers_of, leaves, snake_case, sources
 
 
 def graph(*layers):
@@ -60,6 +60,31 @@ def test_groups_are_counted_as_keras_counts_them():
     }
     assert has_class(layers, "Lambda") and not has_class(layers, "Dense")
     assert has_class(layers_of(graph(layer("Model", layers=[layer("Lambda")]))), "Lambda")
+
+
+def kept(name):
+    return {"class_name": "__keras_tensor__", "config": {"shape": [None, 8, 8, 3], "keras_history": [name, 0, 0]}}
+
+
+@pytest.mark.parametrize(
+    ("one", "added"),
+    [
+        ([["a", 0, 0]], [[["pad", 0, 0], ["b", 0, 0]]]),  # Keras 1
+        ([[["a", 0, 0, {}]]], [[["pad", 0, 0, {"y": ["b", 0, 0], "name": None}]]]),  # Keras 2, x + y in TensorFlow
+        ([{"args": [kept("a")], "kwargs": {}}], [{"args": [[kept("pad"), kept("b")]], "kwargs": {}}]),  # Keras 3
+    ],
+)
+def test_what_a_layer_takes_from_in_the_words_of_every_version(one, added):
+    nodes = {"a": [], "pad": one, "b": one, "sum": added, "c": [[["sum", 0, 0, {}]]]}
+    inner = [{"class_name": "Conv2D", "config": {"name": name}, "inbound_nodes": found} for name, found in nodes.items()]
+    layers = layers_of(graph(layer("Model", name="inside", layers=inner)))
+    assert [each["config"]["name"] for each in leaves(layers)] == list(nodes)
+    assert sources(layers, {"a", "b", "c"}) == {"b": {"a"}, "c": {"a", "b"}}
+
+
+@pytest.mark.parametrize("nodes", [3, "a", [[1, 0, 0]], [["a", "b", "c"]], {"a": None}, [[["a"]]], [["a", True, 0]]])
+def test_nodes_of_another_form_are_left_out(nodes):
+    assert layers_of(graph({"class_name": "Add", "config": {}, "inbound_nodes": nodes})) == (layer("Add"),)
 
 
 def test_models_within_models_end():

@@ -6,7 +6,7 @@ import pytest
 from numpy_resnet import randomise
 
 import keras_resnet as kr
-from keras_resnet.weights.order import places_in_order
+from keras_resnet.weights.order import readings_in_order
 
 
 def bare(model, path):
@@ -48,9 +48,9 @@ def test_gates_of_another_width_than_the_blocks_are_none():
     gates, shortcut = [(1, 1, 16, 2), (1, 1, 2, 16)], [(1, 1, 8, 16)]
     shapes = stem + block + gates + shortcut
     norms = [(shape[3], True) for shape in stem + block + shortcut]
-    found = places_in_order(shapes, norms)
+    (found,) = readings_in_order(shapes, norms)
     assert [(place.stage, place.branch) for place in found[0]] == [
         (1, "1"), (2, "1"), (2, "2"), (2, "3"), (2, "gate1"), (2, "gate2"), (2, "0")
     ]  # fmt: skip
     assert [place.branch for place in found[1]] == ["1", "1", "2", "3", "0"] and found[2] is False
-    assert places_in_order(stem + block + [(1, 1, 16, 2), (1, 1, 2, 8)] + shortcut, norms) is None
+    assert readings_in_order(stem + block + [(1, 1, 16, 2), (1, 1, 2, 8)] + shortcut, norms) == []

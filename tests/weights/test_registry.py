@@ -105,12 +105,14 @@ def sha256(file):
 
 
 def test_inspect_and_verify_tell_a_known_file_by_its_hash(file, monkeypatch):
-    assert not any("known file" in text for text in kr.weights.verify(file)[0].evidence)
+    assert kr.weights.verify(file)[0].evidence[-1] == "no known file has this md5 or sha256"
+    assert not any("known file" in text for text in kr.weights.inspect(file).evidence)
     monkeypatch.setitem(KNOWN_FILES, "theirs", known(file, "sha256", lambda file: sha256(file)[:8]))
     figures = "of the known file theirs, published with top-1 75.96 %, top-5 93.034 %, at 299"
     assert kr.weights.inspect(file).evidence[-1] == f"the sha256 begins as that {figures}"
     monkeypatch.setitem(KNOWN_FILES, "theirs", known(file, "sha256", sha256))
     assert kr.weights.inspect(file).evidence[-1] == f"the sha256 is that {figures}"
+    assert kr.weights.verify(file)[0].evidence[-1] == f"the sha256 is that {figures}"
     monkeypatch.setitem(KNOWN_FILES, "theirs", known(file, "md5", lambda file: registry.digest_of(file, "md5")))
     assert not any("known file" in text for text in kr.weights.inspect(file).evidence)
     assert kr.weights.verify(file)[0].evidence[-1] == f"the md5 is that {figures}"
@@ -129,3 +131,17 @@ def test_the_readme_has_the_table():
     said = "python -c 'from keras_resnet.weights import registry; print(registry.markdown())'"
     assert registry.markdown() in text, f"weights/README.md is behind the table: {said}"
     assert said in text
+
+
+def test_every_published_accuracy_names_its_source():
+    rows = {line.split("`")[1]: [cell.strip() for cell in line.split("|")] for line in registry.markdown().splitlines()[2:]}
+    assert rows["resnet50_qubvel"][5] == "qubvel/classification_models, README"
+    assert rows["resnet50_keras"][5] == "keras.io/api/applications"  # its conditions say so too
+    assert rows["resnet101_keras"][5] == "keras-team/keras-applications, README at 976050c"
+    assert {name: bool(cells[5]) for name, cells in rows.items()} == {
+        name: row.accuracy is not None for name, row in KNOWN_FILES.items()
+    }
+
+
+def test_the_changelog_counts_the_files():
+    assert f"`fetch`: {len(KNOWN_FILES)} published files" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,3 +1,5 @@
+import zipfile
+
 import h5py
 import keras
 import numpy as np
@@ -99,3 +101,121 @@ def test_truncated_and_foreign_files_say_what_they_are(saved, tmp_path):
     (tmp_path / "page.h5").write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
     with pytest.raises(WeightsError, match="is an HTML page"):
         kr.weights.load(net(), tmp_path / "page.h5")
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_layout_of_tensorflow_2_12(whole, nested, tmp_path):
+    """Its group of the layers has another name, and counts a layer with weights twice: conv2d, conv2d_2, conv2d_4 .."""
+    model = flat = net(seed=1)
+    if nested:
+        images = keras.Input((32, 32, 3))
+        model = keras.Model(images, flat(images))
+    model.save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "r+") as file:
+        for parent in ("layers/functional", "/") if nested else ("/",):
+            layers = file[parent]["layers"]
+            for name in list(layers):
+                kind, _, number = name.rpartition("_") if name[-1].isdigit() and name != "conv2d" else (name, "", "0")
+                layers.move(name, f"new_{kind}_{2 * int(number)}" if int(number) else f"new_{kind}")
+            for name in list(layers):
+                layers[name].get("vars", layers[name]).attrs.pop("name", None)
+                layers.move(name, name.removeprefix("new_"))
+            file[parent].move("layers", "_layer_checkpoint_dependencies")
+    path = tmp_path / "w.weights.h5"
+    if whole:
+        model.save(tmp_path / "whole.keras")
+        path = tmp_path / "w.keras"
+        with zipfile.ZipFile(tmp_path / "whole.keras") as old, zipfile.ZipFile(path, "w") as new:
+            new.writestr("config.json", old.read("config.json"))
+            new.write(tmp_path / "w.weights.h5", "model.weights.h5")
+    other = net(seed=2)
+    kr.weights.load(other, path, lineage="require" if whole else "ignore")
+    for ours, theirs in zip(other.get_weights(), flat.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    found = kr.weights.inspect(path)
+    assert found.classes == 3 and (found.dialect == "chollet" or not whole)
+
+
+def refusal(call, *arguments, **options):
+    with pytest.raises(WeightsError) as caught:
+        call(*arguments, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_arguments_that_are_none_or_in_the_wrong_order_are_refused_in_one_line(saved, tmp_path):
+    model, path = saved
+    expected = "expected a keras.Model first and a path second, received"
+    assert refusal(kr.weights.load, "old.h5", model) == f"load: {expected} 'old.h5' and a Functional"
+    assert refusal(kr.weights.load, model, None) == f"load: {expected} a Functional and None"
+    assert refusal(kr.weights.load, 5, path) == f"load: {expected} 5 and '{path}'"
+    assert refusal(kr.weights.save, model, None) == f"save: {expected} a Functional and None"
+    assert refusal(kr.weights.save, path, model) == f"save: {expected} '{path}' and a Functional"
+    expected = "convert: expected the path of a weight file first and that of the new file second, received"
+    assert refusal(kr.weights.convert, None, "v.h5", "chollet") == f"{expected} None and 'v.h5'"
+    assert refusal(kr.weights.convert, "w.h5", model, "chollet") == f"{expected} 'w.h5' and a Functional"
+    for call in (kr.weights.inspect, kr.weights.model_from, kr.weights.verify, lambda path: kr.weights.diff(path, path)):
+        assert refusal(call, None) == "expected the path of a weight file, received None"
+        assert refusal(call, "") == "the path is empty; expected the path of a weight file"
+    assert refusal(kr.weights.load, model, "") == "the path is empty; expected the path of a weight file"
+    assert refusal(kr.weights.inspect, b"w.h5") == "expected the path of a weight file, received b'w.h5'"
+
+
+def test_what_is_no_regular_file_is_said_to_be_none(tmp_path):
+    assert refusal(kr.weights.inspect, "/dev/null") == "/dev/null is no regular file; expected a weight file"
+    assert refusal(kr.weights.inspect, tmp_path) == f"{tmp_path} is a folder; expected a weight file"
+    assert refusal(kr.weights.inspect, tmp_path / "none") == f"No such file: {tmp_path / 'none'}"
+
+
+def test_model_from_takes_known_arguments_alone(saved):
+    _, path = saved
+    text = refusal(kr.weights.model_from, path, lineage="bogus")
+    assert text.startswith("Unknown lineage: received 'bogus'; expected one of None, 'chollet', 'keras_v2', 'keras', ")
+    text = refusal(kr.weights.model_from, path, nonfinite="")
+    assert text == "Unknown nonfinite: received ''; expected one of 'refuse', 'warn'."
+
+
+def test_numbers_that_are_none_can_be_taken_where_the_message_says_so(saved):
+    model, path = saved
+    model.get_layer("conv1").bias.assign(model.get_layer("conv1").bias * np.nan)
+    kr.weights.save(model, path)
+    said = f"{path}: conv1/bias holds NaN; expected finite numbers."
+    assert refusal(kr.weights.model_from, path) == f"{said} nonfinite='warn' takes them as they are"
+    assert refusal(kr.weights.verify, path) == f"{said} kr.weights.load(.., nonfinite='warn') takes them as they are"
+    with pytest.warns(UserWarning, match="conv1/bias holds NaN") as caught:
+        built = kr.weights.model_from(path, nonfinite="warn", input_shape=(32, 32, 3))
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(built.get_layer("conv1").bias, model.get_layer("conv1").bias)
+
+
+def test_a_refusal_says_nothing_of_what_it_would_have_converted(tmp_path):
+    model = net(seed=1)
+    kr.weights.save(model, tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        file.attrs["backend"] = "theano"
+    assert "5 kernels turned" in str(kr.weights.load(model, tmp_path / "w.h5"))
+    text = refusal(kr.weights.load, net(classes=4), tmp_path / "w.h5")
+    assert "turned" not in text and text.endswith("in the model; head='skip' keeps the model's classifier")
+
+
+def test_a_file_of_another_network_is_named_and_model_from_builds_it(tmp_path):
+    small = kr.create_model("resnet20", input_shape=(32, 32, 3), classes=3)
+    randomise(small, 1)
+    kr.weights.save(small, tmp_path / "w.h5")
+    text = refusal(kr.weights.load, kr.create_model("resnet32", input_shape=(32, 32, 3), classes=3), tmp_path / "w.h5")
+    assert text.endswith("; the file is resnet20, he; model_from builds it")
+    built = kr.weights.model_from(tmp_path / "w.h5", input_shape=(32, 32, 3))
+    assert all(np.array_equal(a, b) for a, b in zip(built.get_weights(), small.get_weights(), strict=True))
+    assert "model_from" not in refusal(kr.weights.load, net(classes=4), tmp_path / "w.h5").partition("resnet20")[0]
+    inputs = keras.Input((8,))
+    kr.weights.save(keras.Model(inputs, keras.layers.Dense(2, name="alone")(inputs)), tmp_path / "other.h5")
+    assert "model_from" not in refusal(kr.weights.load, net(), tmp_path / "other.h5")
+
+
+def test_a_model_without_a_classifier_is_not_said_to_keep_its_own(saved):
+    _, path = saved
+    bare = kr.models.create_model("resnet-tiny", input_shape=(32, 32, 3), include_top=False)
+    text = refusal(kr.weights.load, bare, path)
+    assert text.endswith("fc1000/kernel, fc1000/bias; head='skip' leaves the file's classifier out")
+    assert len(kr.weights.load(bare, path, head="skip").matched) == len(bare.weights)
