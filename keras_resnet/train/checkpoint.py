@@ -86,29 +86,27 @@ def restore(model, folder, say):
 
 
 def state_of(model):
-    """Every number that a compiled model keeps between steps: dict of names, with the variables' paths in them, to arrays."""
-    return {name: keras.ops.convert_to_numpy(variable) for name, variable in _variables(model).items()}
-
-
-def _variables(model):
-    parts = {"model": model.variables, "optimizer": model.optimizer.variables}
+    """Every number that a compiled model keeps between steps: dict of part, number and variable's path to its array."""
     return {
-        f"{part}/{number:04d}/{variable.path}": variable
-        for part, variables in parts.items()
+        f"{part}/{number}/{variable.path}": keras.ops.convert_to_numpy(variable)
+        for part, variables in _parts(model)
         for number, variable in enumerate(variables)
     }
 
 
+def _parts(model):
+    return ("model", model.variables), ("optimizer", model.optimizer.variables)
+
+
 def _assign(model, state, file):
-    """Assigns all arrays of a state, or none."""
-    variables = _variables(model)
-    fits = variables.keys() == state.keys() and all(
-        tuple(variable.shape) == state[name].shape for name, variable in variables.items()
-    )
-    if not fits:
+    """Assigns all arrays of a state, or none. Paths are not compared: Keras counts its optimisers, and names them by that."""
+    variables = {f"{part}/{number}": variable for part, those in _parts(model) for number, variable in enumerate(those)}
+    arrays = {"/".join(name.split("/")[:2]): array for name, array in state.items()}
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if shapes != {name: array.shape for name, array in arrays.items()}:
         raise RunError(
             f"The checkpoint {file} is of another network or optimiser than this version makes of the run's settings: expected "
-            f"{len(variables)} variables, received {len(state)}, or other names or shapes; begin in another folder"
+            f"{len(variables)} variables, received {len(state)}, or other shapes; begin in another folder"
         )
     for name, variable in variables.items():
-        variable.assign(state[name])
+        variable.assign(arrays[name])
