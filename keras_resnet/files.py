@@ -9,6 +9,8 @@ from keras_resnet.errors import KerasResNetError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+_PART = ".part-"  # how the name of a file that is still being written begins
+
 # First bytes -> what the file is. Source: the magic numbers in each format's own specification.
 _SIGNATURES = (
     (HDF5_SIGNATURE, "an HDF5 file"),
@@ -101,11 +103,12 @@ def hdf5_length(path):
 def whole(path, suffix=""):
     """Yields a temporary path beside ``path``, renamed to ``path`` at the end: a file appears whole or not at all.
 
-    Missing folders are made. On an exception, Ctrl-C included, the temporary file goes and an older ``path`` stays.
+    Missing folders are made. On an exception, Ctrl-C included, the temporary file goes and an older ``path`` stays. A process
+    that is killed leaves its temporary file behind: see `leftovers`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix or path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{_PART}{path.name}-", suffix=suffix or path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -116,6 +119,25 @@ def whole(path, suffix=""):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    _keep_names(path.parent)
+
+
+def leftovers(folder):
+    """The temporary files of `whole` in a folder: where nothing writes to it, those of processes that were killed."""
+    return sorted(Path(folder).glob(f"{_PART}*"))
+
+
+def _keep_names(folder):
+    """Has a folder's names written to the disk, where the system can: a renamed file otherwise may not survive a power cut."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some network file systems do not know it for folders
+        return
+    finally:
+        os.close(handle)
 
 
 def _umask():

@@ -6,7 +6,8 @@ weights.h5      its weights in the layout that Keras 1 and 2 read; loads into th
 log.csv         a line an epoch: loss and accuracy in training and validation; images_per_second, of the median step;
                 learning_rate; seconds, of the epoch; waiting, the share of its time without a batch to work on
 curves.png  confusion.png  mistakes.png  report.html
-checkpoint/     what resuming needs
+checkpoint/     what resuming needs: the states after the last two epochs
+.lock           while a process trains in the folder: its number
 tensorboard/    where it was asked for
 """
 
@@ -14,7 +15,9 @@ import json
 from pathlib import Path
 
 from keras_resnet.errors import RunError
-from keras_resnet.files import whole
+from keras_resnet.files import leftovers, whole
+
+LOCK = ".lock"
 
 
 class Workdir:
@@ -29,6 +32,19 @@ class Workdir:
     def exists(self):
         """Whether there is a record of a run."""
         return (self.path / "run.json").exists()
+
+    def is_free(self):
+        """Whether there is nothing at the path, or a folder with nothing but traces of a process that was killed."""
+        if not self.path.is_dir():
+            return not self.path.exists()
+        traces = {self.path / LOCK, *leftovers(self.path)}
+        return all(file in traces for file in self.path.iterdir())
+
+    def tidy(self):
+        """Removes what a process that was killed had not written to the end. Only for one that holds the lock."""
+        for folder in (self.path, self.path / "checkpoint"):
+            for file in leftovers(folder):
+                file.unlink()
 
     def read(self):
         """The record as a dict. Raises RunError where there is none."""

@@ -44,7 +44,9 @@ def add_arguments(parser):
     parser.add_argument("--precision", choices=PRECISIONS, help="of the layers' computations (default: the recipe's)")
     parser.add_argument("--class-weights", action="store_true", help="weigh the images of rare classes more")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN after its last full epoch")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with RUN after its last full epoch; begin it where there is none"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, time and memory; write nothing")
     add_common(parser, "keras-resnet train --data signs --recipe signs-quick --out runs/first")
 

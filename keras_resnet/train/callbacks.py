@@ -1,4 +1,4 @@
-"""What happens beside the training steps: timing, the log, the checkpoint, stopping early."""
+"""What happens beside the training steps: timing, the log, stopping early."""
 
 import csv
 import math
@@ -7,7 +7,6 @@ import time
 import keras
 import numpy as np
 
-from keras_resnet.errors import RunError
 from keras_resnet.files import whole
 
 
@@ -95,40 +94,3 @@ class StopEarly(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.over():
             self.model.stop_training = True
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Saves weights and optimiser after each epoch as `checkpoint/epoch-NNNN.weights.h5`, whole; keeps the last two."""
-
-    def __init__(self, folder):
-        super().__init__()
-        self.folder = folder
-
-    def on_epoch_end(self, epoch, logs=None):
-        with whole(self.folder / f"epoch-{epoch + 1:04d}.weights.h5", suffix=".weights.h5") as temporary:
-            self.model.save_weights(temporary, overwrite=True)
-        for old in checkpoints(self.folder)[:-2]:
-            old.unlink()
-
-
-def checkpoints(folder):
-    """The checkpoint files in a folder, oldest first."""
-    return sorted(folder.glob("epoch-[0-9]*.weights.h5"))
-
-
-def restore(model, folder):
-    """Loads the last checkpoint, if there is one, into a compiled model. Returns the number of epochs it has behind it.
-
-    Raises:
-        RunError: the checkpoint does not fit the model or is damaged.
-    """
-    files = checkpoints(folder)
-    if not files:
-        return 0
-    model.optimizer.build(model.trainable_variables)
-    try:
-        model.load_weights(files[-1])
-    except (OSError, ValueError, KeyError) as problem:
-        reason = str(problem).splitlines()[0]
-        raise RunError(f"The checkpoint {files[-1]} cannot be loaded: {reason}") from None
-    return int(files[-1].name[len("epoch-") :].partition(".")[0])

@@ -115,7 +115,7 @@ def claim(workdir, record, resume):
 def check_claim(workdir, record, resume):
     """The status of the run that a folder holds, None where there is none; errors as in `claim`. Writes nothing."""
     if not workdir.exists():
-        if workdir.path.exists() and (not workdir.path.is_dir() or any(workdir.path.iterdir())):
+        if not workdir.is_free():
             raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
         return None
     if not resume:
@@ -128,6 +128,14 @@ def check_claim(workdir, record, resume):
     if old["data"]["fingerprint"] != record["data"]["fingerprint"]:
         raise RunError(f"The images in {record['data']['path']} have changed since the run in {workdir.path} was begun")
     return old["status"]
+
+
+def changed_numbers(old, new):
+    """What has changed between two records that the last digits of the weights hang on: a str, None for nothing."""
+    facts = [{**record.get("numerics", {}), **record["versions"]} for record in (old, new)]
+    facts = [{name: value for name, value in each.items() if name != "machine"} for each in facts]
+    changed = [name for name in facts[1] if name in facts[0] and facts[0][name] != facts[1][name]]
+    return "; ".join(f"{name} was {facts[0][name]}, now {facts[1][name]}" for name in changed) or None
 
 
 def _difference(key, old, new):

@@ -1,18 +1,23 @@
 """A training run from end to end: data, network, fit, and a folder with all that came of it."""
 
+import contextlib
 import math
 from dataclasses import dataclass
 
 import keras
 
 from keras_resnet.data.pipeline import Batches
+from keras_resnet.errors import RunError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
 from keras_resnet.train import callbacks
+from keras_resnet.train.checkpoint import Checkpoint, checkpoints, epochs_of, restore
+from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
-from keras_resnet.train.record import claim, new_record
+from keras_resnet.train.lock import locked
+from keras_resnet.train.record import changed_numbers, check_claim, claim, new_record
 from keras_resnet.train.setup import set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
@@ -60,7 +65,9 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
         epochs: passes over the training images; None for the recipe's.
-        resume: go on after the last epoch that was saved. Model, recipe, seed and images must be those of the beginning.
+        resume: go on after the last epoch that was saved; begin where nothing was; finish a missing report; leave a complete
+            run as it is. Model, recipe, seed and images must be those of the beginning. On a CPU the run ends with the very
+            weights of one without a break, whenever its process was killed.
         options: fields of `Options` (``seed``, ``validation_fraction``, ``size``, ``per_class``, ``weights``, ``callbacks``,
             ``tensorboard``, ``say``, ``verbose``); and fields of `Recipe`, which replace the recipe's:
             ``precision="bfloat16"``, ``accumulate=4``, ``class_weights=True``, ``early_stopping=5``, ``batch_size=16`` ...
@@ -76,14 +83,45 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
         >>> outcome = run(data="signs", out="runs/first", epochs=20, seed=1, callbacks=[keras.callbacks.TerminateOnNaN()])
     """
     setup = set_up(data, model, recipe, epochs, options)
-    network, images, say = setup.network, setup.images, setup.options.say
-    workdir = Workdir(out)
-    record = new_record(setup, out)
-    if claim(workdir, record, resume) == "complete":
-        say(f"{workdir.path} is complete: nothing is left to do")
+    workdir, record = Workdir(out), new_record(setup, out)
+    check_claim(workdir, record, resume)  # so that a folder of something else is not even locked
+    with _disk_faults_told(workdir, record), locked(workdir.path):
+        if claim(workdir, record, resume) == "complete":
+            setup.options.say(f"{workdir.path} is complete: nothing is left to do")
+        else:
+            workdir.tidy()
+            _train(setup, workdir, record)
         return _outcome(workdir)
-    done = callbacks.restore(network, workdir / "checkpoint")
+
+
+@contextlib.contextmanager
+def _disk_faults_told(workdir, record):
+    """Turns an error of the disk into one line that says what is kept."""
+    try:
+        yield
+    except BrokenPipeError:  # of standard output, not of the run folder
+        raise
+    except OSError as problem:
+        reason = problem.strerror or " ".join(str(problem).split())
+        raise RunError(
+            f"{workdir.path} cannot be written to: {reason}; {_kept(workdir)}; once that is mended go on with "
+            f"{record['command']} --resume"
+        ) from problem
+
+
+def _kept(workdir):
+    """What a run that ends early has kept, in words."""
+    files = checkpoints(workdir / "checkpoint")
+    return f"the checkpoint of epoch {epochs_of(files[-1])} is kept" if files else "no epoch had been saved"
+
+
+def _train(setup, workdir, record):
+    """From the last checkpoint to a finished run folder."""
+    network, say = setup.network, setup.options.say
+    done = restore(network, workdir / "checkpoint", say)
     say(_opening(setup, done))
+    if done and (changed := changed_numbers(workdir.read(), record)):
+        say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
     try:
         speed = _fit(setup, workdir, done)
     except KeyboardInterrupt:
@@ -92,9 +130,9 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
         raise
     if setup.recipe.recalibrate:
         say("Re-estimating the statistics of batch normalisation on the training images")
-        recalibrate_batch_norm(network, images.train.images)
+        recalibrate_batch_norm(network, setup.images.train.images)
     _save(network, workdir)
-    return _finish(workdir, setup, speed)
+    _finish(workdir, setup, speed)
 
 
 def _opening(setup, done):
@@ -124,7 +162,11 @@ def _fit(setup, workdir, done):
     settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed, "epoch": done}
     batches = TimedBatches(images.train, classes, **settings)
     speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", done)
-    own = [speed, Waiting(batches), log, callbacks.Checkpoint(workdir / "checkpoint")]
+    again = {name: value for name, value in settings.items() if name != "epoch"}
+    alarm = StopAtNaN(
+        lambda epoch, batch: Batches(images.train, classes, epoch=epoch, **again)[batch][0], lambda: _kept(workdir)
+    )
+    own = [alarm, speed, Waiting(batches), log, Checkpoint(workdir / "checkpoint")]
     epochs = recipe.epochs
     if recipe.early_stopping is not None:
         own.append(callbacks.StopEarly(recipe.early_stopping, log))
@@ -153,7 +195,7 @@ def _save(network, workdir):
 
 
 def _finish(workdir, setup, speed):
-    """Looks at the test images, writes figures, page and record. Returns the `Outcome`."""
+    """Looks at the test images, writes figures, page and record."""
     record, log = workdir.read(), read_log(workdir / "log.csv")
     signs, epochs = setup.images.signs, len(log["loss"])
     if epochs < setup.recipe.epochs:
@@ -165,7 +207,6 @@ def _finish(workdir, setup, speed):
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
     evaluation.write(workdir, record, signs, scores, log)
     workdir.write(record)
-    return _outcome(workdir)
 
 
 def _outcome(workdir):
