@@ -70,8 +70,14 @@ def start_from(weights, model, class_names):
         same = list(record["class_names"]) == list(class_names)
     else:
         lineage = info.lineage if model in CATALOG and info.lineage in CATALOG[model].lineages else None
-        pixels, same = resolve(model, lineage).preprocessing, info.classes == len(class_names)
+        pixels, same = _expected_pixels(resolve(model, lineage)), info.classes == len(class_names)
     return Start(str(path), lineage, pixels, "require" if same else "skip", info.sha256)
+
+
+def _expected_pixels(spec):
+    """What a file of unknown origin was trained on: what published ones of its lineage were, or, without any, what our runs are."""
+    published = any(spec.lineage in row.lineages for row in KNOWN_FILES.values())
+    return spec.preprocessing if published else Start.pixels
 
 
 def training_model(model, image_shape, classes, recipe, *, images, start=None):

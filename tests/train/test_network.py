@@ -148,3 +148,13 @@ def test_a_run_that_resizes_does_so_ever_after(tiny_recipe, tiny_run, tmp_path):
         kr.evaluate.report(tiny_run[1], tmp_path / "small")
     with pytest.raises(RunError, match="was begun with size 36, and now it is 40"):
         train.run(data=tmp_path / "small", out=tmp_path / "run", recipe=tiny_recipe, epochs=1, size=40, resume=True, **QUIET)
+
+
+def test_the_shipped_file_gets_the_pixels_that_it_was_trained_on():
+    """No file of its lineage is published, so it is taken for one of this package's own runs."""
+    from conftest import ROOT
+
+    from keras_resnet.train.network import start_from
+
+    start = start_from(ROOT / "weights" / "resnet20_synthetic_signs.h5", "resnet20", list("012345"))
+    assert (start.pixels, start.lineage, start.head) == ("unit", "he", "require")
