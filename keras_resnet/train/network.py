@@ -75,7 +75,7 @@ def start_from(weights, model, class_names):
 
 
 def _expected_pixels(spec):
-    """What a file of unknown origin was trained on: what its lineage's published files were, or, without any, what our runs are."""
+    """What a file of unknown origin was trained on: what published ones of its lineage were; without any, what our runs are."""
     published = any(spec.lineage in row.lineages for row in KNOWN_FILES.values())
     return spec.preprocessing if published else Start.pixels
 
