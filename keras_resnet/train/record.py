@@ -79,6 +79,8 @@ def _command(setup, out):
     for name, value in flags.items():
         words.append(f"--{name.replace('_', '-')}")
         words += [] if value is True else ["none" if value is None else str(value)]
+    if setup.crew.size > 1:
+        words += ["--processes", str(setup.crew.size)]
     return [*words, "--out", str(out)]
 
 
