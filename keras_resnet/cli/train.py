@@ -44,6 +44,8 @@ def add_arguments(parser):
     parser.add_argument("--freeze", choices=["none", *STAGES], metavar="STAGE", help=text)
     parser.add_argument("--precision", choices=PRECISIONS, help="of the layers' computations (default: the recipe's)")
     parser.add_argument("--class-weights", action="store_true", help="weigh the images of rare classes more")
+    text = "compute blocks again for their gradients instead of keeping all outputs: less memory, more time, the same numbers"
+    parser.add_argument("--remat", action="store_true", help=text)
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
     parser.add_argument(
         "--resume", action="store_true", help="go on with RUN after its last full epoch; begin it where there is none"
@@ -129,7 +131,7 @@ def _report(outcome, arguments):
 
 def _keywords(arguments):
     """The keyword arguments of `train.run`."""
-    names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard")
+    names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard", "remat")
     keywords = {name: getattr(arguments, name) for name in names}
     given = {name: getattr(arguments, name) for name in (*_NUMBERS, "precision", "freeze")}
     keywords |= {name: value for name, value in given.items() if value is not None}

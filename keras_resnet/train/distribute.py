@@ -67,6 +67,14 @@ def muster():
     return Crew()
 
 
+def check_parts(batch_size, size, devices=1):
+    """Raises RunError where a batch cannot be split into equal parts for all devices of all processes."""
+    parts = size * devices
+    if batch_size % parts:
+        each = f"{size} x {devices} devices" if devices > 1 else f"{size} processes"
+        raise RunError(f"batch_size: expected a multiple of {parts}, for equal parts on {each}, received {batch_size}")
+
+
 class Crew:
     """What the processes of a run do together. In a crew of one all of it is free.
 
@@ -82,13 +90,6 @@ class Crew:
         self.first, self.parted = index == 0, size * devices > 1
         self._distribution = keras.distribution.DataParallel(auto_shard_dataset=False) if self.parted else None
         self._told = set()
-
-    def check(self, batch_size):
-        """Raises RunError where a batch cannot be split into equal parts."""
-        parts = self.size * self.devices
-        if batch_size % parts:
-            each = f"{self.size} x {self.devices} devices" if self.devices > 1 else f"{self.size} processes"
-            raise RunError(f"batch_size: expected a multiple of {parts}, for equal parts on {each}, received {batch_size}")
 
     def scope(self):
         """A context in which variables are held by all processes and batches are parts of a whole."""

@@ -100,7 +100,7 @@ def free_port():
 def _wait(children):
     """Until all have ended, or one has failed and the others had their time. Returns the index of the first that failed."""
     first, deadline = None, None
-    while any(child.poll() is None for child in children):
+    while None in [child.poll() for child in children]:  # all are asked, also behind one that still works
         failed = [index for index, child in enumerate(children) if child.returncode]
         if failed and first is None:
             first, deadline = failed[0], time.monotonic() + PATIENCE

@@ -21,6 +21,8 @@ class Options:
             images are cut before, from all.
         weights: None for random weights; a run folder, a weight file of any library, or a name that `create_model` takes.
             The classifier is loaded where its classes are the set's.
+        remat: whether what lies inside a block is computed again for its gradients instead of being kept: less memory, more
+            time, the same numbers up to rounding.
         callbacks: of Keras; called after the run's own.
         tensorboard: whether to write logs for TensorBoard to `RUN/tensorboard`.
         say: called with lines of progress.
@@ -35,6 +37,7 @@ class Options:
     size: int | None = None
     per_class: int | None = None
     weights: object = None
+    remat: bool = False
     callbacks: tuple = ()
     tensorboard: bool = False
     say: Callable = print

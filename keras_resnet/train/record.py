@@ -74,7 +74,9 @@ def _command(setup, out):
     base = replace(RECIPES.get(recipe.name) or Recipe(recipe.name, recipe.summary, 1), epochs=recipe.epochs)
     flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
     flags |= {
-        name: getattr(options, name) for name in ("size", "per_class", "weights", "tensorboard") if getattr(options, name)
+        name: getattr(options, name)
+        for name in ("size", "per_class", "weights", "tensorboard", "remat")
+        if getattr(options, name)
     }
     for name, value in flags.items():
         words.append(f"--{name.replace('_', '-')}")

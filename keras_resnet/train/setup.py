@@ -10,7 +10,7 @@ from keras_resnet import cpu
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.models.inputs import MINIMUM_SIZE
 from keras_resnet.repeatable import seed_everything
-from keras_resnet.train.distribute import Crew
+from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.network import Start, start_from, training_model
 from keras_resnet.train.options import Options, settings
@@ -67,17 +67,17 @@ def set_up(data, model, recipe, epochs, given, crew=None):
     images = read(data, options)
     _check_images(images, recipe, options, model)
     _check_crew(crew, images, {"model": model, "recipe": recipe.to_json(), **_plain(options)})
-    crew.check(min(recipe.batch_size, len(images.train)))
+    check_parts(min(recipe.batch_size, len(images.train)), crew.size, crew.devices)
     if lost := cpu.lost_speed():
         options.say(lost)
     start = start_from(options.weights, model, images.signs.class_names)
     seed_everything(options.seed)
     with crew.scope():
-        network = make_network(model, images, recipe, start)
+        network = make_network(model, images, recipe, start, options.remat)
     return Setup(model, recipe, options, images, start, network, crew)
 
 
-def make_network(model, images, recipe, start):
+def make_network(model, images, recipe, start, remat):
     """The compiled `keras.Model` for a set of images."""
     return training_model(
         model,
@@ -86,6 +86,7 @@ def make_network(model, images, recipe, start):
         recipe,
         images=len(images.train),
         start=start,
+        remat=remat,
     )
 
 

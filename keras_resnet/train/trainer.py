@@ -143,7 +143,7 @@ def _train(setup, workdir, record):
     say(_opening(setup, done))
     if done and (changed := changed_numbers(workdir.read(), record)):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
-    mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start))
+    mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
     try:
         with crew.scope():
             speed = _fit(setup, workdir, done, mirror)
