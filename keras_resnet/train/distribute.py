@@ -19,7 +19,7 @@ from keras_resnet.errors import KerasResNetError, RunError
 from keras_resnet.train.divergence import first_bad
 from keras_resnet.train.launch import follow_launcher, free_port
 
-HEARTBEAT = 30  # seconds without a sign of life after which a process counts as lost
+HEARTBEAT = 45  # seconds without a sign of life after which a process counts as lost
 _CONNECT = 300  # seconds in which all processes are to have started
 _FOREVER = 7 * 24 * 3600 * 1000  # ms: a process that is lost shows by its heartbeat, one that works takes its time
 _PARTING = 5000  # ms that processes wait for each other before they end with errors

@@ -12,6 +12,7 @@ import time
 from keras_resnet.errors import RunError
 from keras_resnet.train.group import COORDINATOR, INDEX, LAUNCHED, PROCESSES
 
+OURS = "keras-resnet: "  # how a line of error begins
 PATIENCE = 20  # seconds that the others have to end by themselves when one has failed
 
 
@@ -40,8 +41,10 @@ def launch(command, processes):
             places = {PROCESSES: processes, INDEX: index, COORDINATOR: address, LAUNCHED: reading}
             environment = {**os.environ, **{name: str(value) for name, value in places.items()}}
             children.append(_start(command, environment, share, reading, errors[index]))
-        first = _wait(children)
-        return _judge(children, first, errors)
+        return _judge(children, _wait(children), errors)
+    except KeyboardInterrupt:  # from the terminal, which has interrupted the others too: they end by themselves
+        _wait(children, time.monotonic() + PATIENCE)
+        raise
     finally:
         for child in children:
             child.kill()
@@ -97,30 +100,53 @@ def free_port():
         return free.getsockname()[1]
 
 
-def _wait(children):
+def _wait(children, deadline=None):
     """Until all have ended, or one has failed and the others had their time. Returns the index of the first that failed."""
-    first, deadline = None, None
+    first = None
     while None in [child.poll() for child in children]:  # all are asked, also behind one that still works
         failed = [index for index, child in enumerate(children) if child.returncode]
         if failed and first is None:
-            first, deadline = failed[0], time.monotonic() + PATIENCE
+            first, deadline = _cause(children), deadline or time.monotonic() + PATIENCE
         if deadline and time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    return first if first is not None else next((index for index, child in enumerate(children) if child.returncode), None)
+    return _cause(children) if first is None else first
 
 
 def _judge(children, first, errors):
-    """The exit status of the whole, or the error that ended it."""
-    for index, child in enumerate(children):  # a signal explains more than what the others then met
-        if child.returncode is not None and child.returncode < 0 and child.returncode != -signal.SIGINT:
-            raise RunError(
-                f"Process {index} of {len(children)} was ended by signal {-child.returncode} "
-                f"({signal.Signals(-child.returncode).name}), and the others were stopped; go on with --resume"
-            )
-    if first is None or children[0].returncode:
-        return children[0].returncode or 0
-    errors[first].seek(0)
-    said = [line for line in errors[first].read().decode(errors="replace").splitlines() if line.strip()]
-    said = next((line for line in reversed(said) if line.startswith("keras-resnet: ")), said[-1] if said else "it said nothing")
-    raise RunError(f"Process {first} of {len(children)} failed: {said.removeprefix('keras-resnet: ')}")
+    """The exit status of the whole, or the error that ended it: of the process that failed first."""
+    if first is None:
+        return 0
+    status, name = children[first].returncode, f"Process {first} of {len(children)}"
+    if status < 0 and status != -signal.SIGINT:
+        raise RunError(
+            f"{name} was ended by signal {-status} ({signal.Signals(-status).name}), and the others were stopped; "
+            "go on with --resume"
+        )
+    if children[0].returncode and children[0].returncode > 0:  # it has said why, the error of another included
+        return children[0].returncode
+    said = _last_line(errors[first])
+    raise RunError(f"{name} failed: {said}")
+
+
+def _last_line(errors):
+    """What a process said last on standard error, its own line of error before all."""
+    if errors is None:
+        return "it was interrupted"
+    errors.seek(0)
+    said = [line for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
+    ours = [line.removeprefix(OURS) for line in said if line.startswith(OURS)]
+    return ["it said nothing", *said, *ours][-1]
+
+
+def _cause(children):
+    """The index of the process whose end explains those of the others, of all that have failed by now; None where none has.
+
+    A signal from outside comes first, then an error, and last the abort by which JAX ends a process that has lost another.
+    """
+    failed = [index for index, child in enumerate(children) if child.returncode]
+    return min(failed, key=lambda index: _rank(children[index].returncode), default=None)
+
+
+def _rank(status):
+    return 2 if status == -signal.SIGABRT else 1 if status > 0 else 0

@@ -125,5 +125,24 @@ def _copies(variables):
 
 
 def _again(function):
-    """The backend's way to compute a function once more for its gradients."""
-    return keras.remat(function)
+    """The backend's way to compute a function of tensors once more for its gradients."""
+    return _again_in_jax(function) if keras.backend.backend() == "jax" else keras.remat(function)
+
+
+def _again_in_jax(function):
+    """As `jax.checkpoint`, whose second computation XLA merges with the first on processors: no memory is saved there.
+
+    Here the second takes inputs that hang on the gradient by a zero that no compiler can foresee, so that it cannot begin
+    before; TensorFlow's `recompute_grad` does the same.
+    """
+    import jax
+
+    def backward(arguments, slopes):
+        first = jax.numpy.reshape(slopes[0], -1)[0]
+        zero = jax.numpy.where(first == first, 0.0, jax.numpy.nan)
+        late = [each + zero.astype(each.dtype) if "float" in str(each.dtype) else each for each in arguments]
+        return jax.vjp(function, *late)[1](slopes)
+
+    again = jax.custom_vjp(function)
+    again.defvjp(lambda *arguments: (function(*arguments), arguments), backward)
+    return again
