@@ -10,6 +10,8 @@ _HOME = {
     "Plan": "dry_run",
     "RECIPES": "recipes",
     "Recipe": "recipe",
+    "find_group": "group",
+    "join": "distribute",
     "plan": "dry_run",
     "run": "trainer",
     "training_model": "network",

@@ -60,6 +60,9 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
     The test images are looked at once, at the end. Validation images are cut from the training images, by group where
     the set knows groups, and choose nothing, unless a recipe stops early: the last epoch counts.
 
+    In a process that is one of several (`train.join`, or `jax.distributed.initialize`) it trains its part of each batch, and
+    returns when process 0 has written the folder, which is to be one that all processes see.
+
     Args:
         data: the path of a SIGNS set.
         out: the run folder; must not hold a run, unless ``resume``.
@@ -70,7 +73,7 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
             run as it is. Model, recipe, seed and images must be those of the beginning. On a CPU the run ends with the very
             weights of one without a break, whenever its process was killed.
         options: fields of `Options` (``seed``, ``validation_fraction``, ``size``, ``per_class``, ``weights``, ``callbacks``,
-            ``tensorboard``, ``say``, ``verbose``); and fields of `Recipe`, which replace the recipe's:
+            ``tensorboard``, ``remat``, ``say``, ``verbose``); and fields of `Recipe`, which replace the recipe's:
             ``precision="bfloat16"``, ``accumulate=4``, ``class_weights=True``, ``early_stopping=5``, ``batch_size=16`` ...
 
     Returns:

@@ -117,7 +117,8 @@ def environment(tmp_path_factory):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
     }
-    return {**os.environ, **cache, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
+    quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # compiling takes most of the time
+    return {**os.environ, **cache, **quick, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
 
 
 def start(environment, data, out, *words):
@@ -199,6 +200,6 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(environment, tiny_s
 @needs_jax
 @pytest.mark.full
 def test_several_devices_of_one_process_share_its_batches(environment, tiny_set, runs, tmp_path):
-    two_devices = {**environment, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    two_devices = {**environment, "XLA_FLAGS": f"{environment['XLA_FLAGS']} --xla_force_host_platform_device_count=2"}
     finished(start(two_devices, tiny_set, tmp_path / "run", "--processes", "1"))
     assert_same(tmp_path / "run", runs[0])
