@@ -65,6 +65,8 @@ def measure_scaling(settings=None, *, say=print):
 
     Returns:
         A dict of plain values: what `summarize` returns; `paper`, what `on_paper` returns for the step of one process;
+        `sums`, about how many sums over all processes a step has (one a trained variable, four a batch normalisation), and
+        `seconds_a_sum`, what each takes here: their latency, which the paper leaves out, counts where they are small;
         `load`, the system's load averages of a minute at the beginning and at the end, this measurement's own work included
         in the second; `processor`, `cores` (of this machine, for this process), `settings` and `rounds`, the raw seconds.
 
@@ -91,6 +93,8 @@ def measure_scaling(settings=None, *, say=print):
     return {
         **summary,
         "paper": on_paper(facts["parameters"], facts["statistics"], summary["seconds"]["one"], settings.batch_size),
+        "sums": facts["sums"],
+        "seconds_a_sum": (summary["seconds"]["strong"] - summary["seconds"]["half"]) / facts["sums"],
         "load": [*load, os.getloadavg()[0]],
         "processor": processor_name(),
         "cores": len(cores),
@@ -192,7 +196,9 @@ def table(measured):
         speed = measured["images_per_second"][name]
         lines.append(f"{title:<28}{images:>14}{seconds[name]:>10.3f}{speed:>10.1f}{efficiency:>12}")
     lines += [
-        f"communication and waiting: {measured['communication']:.0%} of the step of two processes with the same batch",
+        f"communication and waiting: {measured['communication']:.0%} of the step of two processes with the same batch: "
+        f"{1000 * measured['seconds_a_sum']:.1f} ms",
+        f"for each of its about {measured['sums']} sums. What follows counts bytes alone, and not this latency:",
         "",
         f"On paper: N machines as fast as the one process ({seconds['one']:.3f} s for {batch} images), a ring that sums "
         f"{paper['gradient_mb']:.1f} MB of",
@@ -279,6 +285,7 @@ def _facts(network):
     return {
         "parameters": sum(math.prod(variable.shape) for variable in network.trainable_variables),
         "statistics": sum(layer.moving_mean.shape[0] for layer in batch_norm_layers(network)),
+        "sums": len(network.trainable_variables) + 4 * len(batch_norm_layers(network)),
         "versions": contestant.versions(),
     }
 

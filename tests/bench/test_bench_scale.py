@@ -47,9 +47,11 @@ def test_tables():
     settings = {"model": "resnet50", "size": 64, "batch_size": 8, "rounds": 1, "steps": 5}
     paper = scale.on_paper(23_600_000, 26_560, 4.0, 8)
     measured = {**scale.summarize(rounds, 8), "paper": paper, "load": [0.5, 2.0], "settings": settings}
+    measured |= {"sums": 100, "seconds_a_sum": 0.005}
     lines = scale.table({**measured, "processor": "Abacus 9", "cores": 2}).splitlines()
     assert lines[1] == "load of the machine (cores 2): 0.5 before, 2.0 after"
     assert lines[5].split() == ["2,", "same", "batch", "(strong)", "8", "2.500", "3.2", "80%"]
+    assert any("20% of the step of two processes with the same batch: 5.0 ms" in line for line in lines)
     assert any(line.split()[:2] == ["64", "186.7"] for line in lines) and max(map(len, lines)) <= 128
     facts = {
         "all kept": {"peak_mb": 1500, "start_mb": 500, "seconds": 2.0, "losses": [1.0, 0.5], "backend": "jax"},
