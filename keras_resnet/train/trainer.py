@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_resnet.data.pipeline import Batches
+from keras_resnet.data.pipeline import Batches, faults_told
 from keras_resnet.errors import RunError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.log import read_log
@@ -174,16 +174,18 @@ def _fit(setup, workdir, done):
             epochs = done
     if options.tensorboard:
         own.append(keras.callbacks.TensorBoard(str(workdir / "tensorboard"), write_graph=False))
-    network.fit(
-        batches,
-        validation_data=images.validation and Batches(images.validation, classes, batch_size=64),
-        epochs=epochs,
-        initial_epoch=done,
-        verbose=options.verbose,
-        shuffle=False,  # the batches shuffle themselves
-        class_weight=balanced_weights(images.train.labels) if recipe.class_weights else None,
-        callbacks=[*own, *options.callbacks],
-    )  # at its end Keras takes the averaged weights, where the optimiser has them
+    validation = images.validation and Batches(images.validation, classes, batch_size=64)
+    with faults_told(batches, validation):
+        network.fit(
+            batches,
+            validation_data=validation,
+            epochs=epochs,
+            initial_epoch=done,
+            verbose=options.verbose,
+            shuffle=False,  # the batches shuffle themselves
+            class_weight=balanced_weights(images.train.labels) if recipe.class_weights else None,
+            callbacks=[*own, *options.callbacks],
+        )  # at its end Keras takes the averaged weights, where the optimiser has them
     return speed.images_per_second()
 
 
