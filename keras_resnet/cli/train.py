@@ -51,6 +51,8 @@ def add_arguments(parser):
     parser.add_argument("--freeze", choices=["none", *STAGES], metavar="STAGE", help=text)
     parser.add_argument("--precision", choices=PRECISIONS, help="of the layers' computations (default: the recipe's)")
     parser.add_argument("--class-weights", action="store_true", help="weigh the images of rare classes more")
+    text = "allow operations whose last digits differ from start to start; a resumed run may then end otherwise"
+    parser.add_argument("--fast", action="store_true", help=text)
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
     parser.add_argument(
         "--resume", action="store_true", help="go on with RUN after its last full epoch; begin it where there is none"
@@ -89,7 +91,7 @@ def run(arguments):
 def _keywords(arguments):
     """The keyword arguments of `train.run`."""
     names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard")
-    names += ("test_fraction", "groups", "stream")
+    names += ("test_fraction", "groups", "stream", "fast")
     keywords = {name: getattr(arguments, name) for name in names}
     given = {name: getattr(arguments, name) for name in (*_NUMBERS, "precision", "freeze")}
     keywords |= {name: value for name, value in given.items() if value is not None}

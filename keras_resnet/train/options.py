@@ -25,6 +25,8 @@ class Options:
         groups: None, or the CSV file of such a folder that says which photographs belong together.
         weights: None for random weights; a run folder, a weight file of any library, or a name that `create_model` takes.
             The classifier is loaded where its classes are the set's.
+        fast: whether operations are allowed whose last digits differ from start to start; see `repeatable.deterministic`. A
+            run that is killed and resumed then need not end with the weights of one without a break.
         callbacks: of Keras; called after the run's own.
         tensorboard: whether to write logs for TensorBoard to `RUN/tensorboard`.
         say: called with lines of progress.
@@ -42,6 +44,7 @@ class Options:
     test_fraction: float | None = None
     groups: object = None
     weights: object = None
+    fast: bool = False
     callbacks: tuple = ()
     tensorboard: bool = False
     say: Callable = print

@@ -11,7 +11,7 @@ import numpy as np
 from keras_resnet.data.stored import StoredImages
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
-from keras_resnet.repeatable import numerics
+from keras_resnet.repeatable import deterministic, numerics
 from keras_resnet.train.recipe import FLAGS, Recipe, complete
 from keras_resnet.train.recipes import RECIPES
 from keras_resnet.version import __version__
@@ -67,9 +67,14 @@ def new_record(setup, out):
         },
         "pixels": start.pixels,
         "preprocessing": f"none: the saved model takes pixels 0 to 255 and {_PIXELS[start.pixels]} itself",
-        "numerics": dict(numerics(tf32=None)),
+        "numerics": {**numerics(tf32=None), "deterministic": _is_deterministic(options)},
         "versions": _versions(),
     }
+
+
+def _is_deterministic(options):
+    with deterministic(not options.fast) as holds:
+        return holds
 
 
 def _command(setup, out):
@@ -82,7 +87,7 @@ def _command(setup, out):
     flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
     flags |= {
         name: getattr(options, name)
-        for name in ("size", "per_class", "weights", "test_fraction", "groups", "tensorboard")
+        for name in ("size", "per_class", "weights", "test_fraction", "groups", "fast", "tensorboard")
         if getattr(options, name)
     }
     if options.stream is not None:

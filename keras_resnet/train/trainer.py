@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import keras
 
 from keras_resnet.data.pipeline import Batches, faults_told
-from keras_resnet.errors import RunError
+from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
+from keras_resnet.repeatable import deterministic
 from keras_resnet.train import callbacks
 from keras_resnet.train.checkpoint import Checkpoint, checkpoints, epochs_of, restore
 from keras_resnet.train.divergence import StopAtNaN
@@ -60,7 +61,7 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
     the set knows groups, and choose nothing, unless a recipe stops early: the last epoch counts.
 
     Args:
-        data: the path of a SIGNS set.
+        data: the path of a SIGNS set, or of a folder of photographs; see `data.load`.
         out: the run folder; must not hold a run, unless ``resume``.
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
@@ -68,9 +69,9 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
         resume: go on after the last epoch that was saved; begin where nothing was; finish a missing report; leave a complete
             run as it is. Model, recipe, seed and images must be those of the beginning. On a CPU the run ends with the very
             weights of one without a break, whenever its process was killed.
-        options: fields of `Options` (``seed``, ``validation_fraction``, ``size``, ``per_class``, ``weights``, ``callbacks``,
-            ``tensorboard``, ``say``, ``verbose``); and fields of `Recipe`, which replace the recipe's:
-            ``precision="bfloat16"``, ``accumulate=4``, ``class_weights=True``, ``early_stopping=5``, ``batch_size=16`` ...
+        options: fields of `Options` (``seed``, ``size``, ``weights``, ``stream``, ``callbacks``, ``verbose`` ...); and fields
+            of `Recipe`, which replace the recipe's: ``precision="bfloat16"``, ``accumulate=4``, ``class_weights=True``,
+            ``early_stopping=5``, ``batch_size=16`` ...
 
     Returns:
         An `Outcome`.
@@ -101,8 +102,10 @@ def _disk_faults_told(workdir, record):
         yield
     except BrokenPipeError:  # of standard output, not of the run folder
         raise
-    except OSError as problem:
-        reason = problem.strerror or " ".join(str(problem).split())
+    except (OSError, WeightsError) as problem:
+        if isinstance(problem, WeightsError) and not isinstance(problem.__cause__, OSError | RuntimeError):
+            raise
+        reason = getattr(problem, "strerror", None) or " ".join(str(problem).split())
         raise RunError(
             f"{workdir.path} cannot be written to: {reason}; {_kept(workdir)}; once that is mended go on with "
             f"{record['command']} --resume"
@@ -123,7 +126,8 @@ def _train(setup, workdir, record):
     if done and (changed := changed_numbers(workdir.read(), record)):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
     try:
-        speed = _fit(setup, workdir, done)
+        with deterministic(not setup.options.fast):
+            speed = _fit(setup, workdir, done)
     except KeyboardInterrupt:
         _save(network, workdir)
         say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {record['command']} --resume")
