@@ -8,7 +8,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from keras_resnet.data.stored import StoredImages
+from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
 from keras_resnet.repeatable import deterministic, numerics
@@ -110,8 +110,10 @@ def photo_statistics(images):
     """
     if isinstance(images, StoredImages):
         images = images[:: math.ceil(len(images) / PHOTOS)]
-    flat = images.reshape(len(images), -1)
-    values = {"brightness": flat.mean(axis=1), "contrast": flat.std(axis=1)}
+    # In pieces: the deviations of a large set at once would take eight times its memory.
+    flat = [chunk.reshape(len(chunk), -1) for chunk in chunks(images)]
+    values = {"brightness": [piece.mean(axis=1) for piece in flat], "contrast": [piece.std(axis=1) for piece in flat]}
+    values = {name: np.concatenate(pieces) for name, pieces in values.items()}
     return {name: [float(value.mean()), float(value.std())] for name, value in values.items()}
 
 
