@@ -6,6 +6,7 @@ the libraries print goes to standard error. `keras_resnet.bench.train` is the ot
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -15,6 +16,7 @@ import sys
 import time
 
 from keras_resnet import cpu
+from keras_resnet.errors import BenchError
 
 WARM_UP_ROUNDS = 2
 
@@ -37,7 +39,7 @@ def main(argv=None):
         sys.stdin, replies, train_round,
         lambda: {
             **facts, "onednn": onednn(), "versions": versions(), "peak_mb": peak_mb(),
-            **({"product_peak": product_peak()} if "multiply_adds" in facts else {}),
+            **({"product_peak": product_peak()} if "multiply_adds" in facts and _on_tensorflows_cpu(settings) else {}),
         },
     )  # fmt: skip
 
@@ -102,7 +104,19 @@ def stock_environment(onednn):
     os.environ.pop(cpu.ONEDNN, None)
     if onednn is not None:
         os.environ[cpu.ONEDNN] = onednn
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def _on_tensorflows_cpu(settings):
+    return settings["device"] == "cpu" and "tensorflow" in sys.modules
+
+
+def check_device(settings):
+    """Raises BenchError where Keras's backend computes on another device than the one that is measured."""
+    from keras_resnet.repeatable import numerics
+
+    facts = numerics(tf32=None)
+    if settings["device"] == "gpu" and facts["devices"] == ["CPU"]:
+        raise BenchError(f"The backend {facts['backend']} sees no graphics card; is its build for processors alone?")
 
 
 def _images(settings):
@@ -124,9 +138,10 @@ def _keras_resnet(settings, images, labels):
     from keras_resnet.train import RECIPES, training_model
     from keras_resnet.train.callbacks import Speed
 
+    check_device(settings)
     keras.utils.set_random_seed(0)
     classes = settings["classes"]
-    recipe = dataclasses.replace(RECIPES["signs"], batch_size=settings["batch_size"])
+    recipe = dataclasses.replace(RECIPES["signs"], batch_size=settings["batch_size"], precision=settings["precision"])
     network = training_model(settings["model"], images.shape[1:], classes, recipe, images=len(images))
     split = Split(images, labels)
     batches = Batches(split, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=0)
@@ -168,6 +183,9 @@ def _stock(settings, images, labels):
 
     from keras_resnet.train.callbacks import Speed
 
+    check_device(settings)
+    if settings["precision"] != "float32":
+        keras.mixed_precision.set_global_policy(f"mixed_{settings['precision']}")
     keras.utils.set_random_seed(0)
     network = keras.applications.ResNet50(weights=None, input_shape=images.shape[1:], classes=settings["classes"])
     network.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
@@ -181,21 +199,31 @@ def _stock(settings, images, labels):
 
 
 def _torchvision(settings, images, labels):
-    """torchvision's `resnet50`, eager, channels last; the first step of a round is left out, as `Speed` does."""
+    """torchvision's `resnet50`, channels last; the first step of a round is left out, as `Speed` does.
+
+    On a graphics card it is compiled, and as in other precisions than float32 under autocast.
+    """
     import numpy as np
     import torch
 
+    device = "cuda" if settings["device"] == "gpu" else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("PyTorch sees no graphics card; is its build for processors alone?")
     torch.manual_seed(0)
     network, source = _torch_network(settings["classes"])
-    network = network.to(memory_format=torch.channels_last).train()
+    network = network.to(device, memory_format=torch.channels_last).train()
+    computed = torch.compile(network) if device == "cuda" else network
+    lower = settings["precision"] != "float32"
+    autocast = functools.partial(torch.autocast, device, getattr(torch, settings["precision"]), enabled=lower)
     optimizer = torch.optim.Adam(network.parameters())
     cross_entropy = torch.nn.CrossEntropyLoss()
     order = np.random.default_rng(0)
 
     def step(chosen):
         # Images in memory are channels last already; permuting gives PyTorch's order of axes without a copy.
-        pixels = torch.from_numpy(images[chosen]).permute(0, 3, 1, 2).float().div_(255)
-        loss = cross_entropy(network(pixels), torch.from_numpy(labels[chosen]))
+        pixels = torch.from_numpy(images[chosen]).to(device).permute(0, 3, 1, 2).float().div_(255)
+        with autocast():
+            loss = cross_entropy(computed(pixels), torch.from_numpy(labels[chosen]).to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -2,7 +2,8 @@
 
 Every contestant is a process of its own (`keras_resnet.bench.contestant`), built and warmed up before the first round; in
 each round one after the other trains the same number of steps while the rest wait, so that a slow minute of the machine
-falls on all of them. Compilation is no part of any round. Graphics cards are hidden: this compares processors' kernels.
+falls on all of them. Compilation is no part of any round. On the device "cpu" graphics cards are hidden: that compares
+processors' kernels. On "gpu" all compute in bfloat16, and PyTorch's network is compiled.
 
 Measure on a machine that does nothing else: PyTorch's OpenMP threads wait for each other by spinning, so another busy program
 slows it tens of times, not by its share. `idle_cpu_seconds` shows that waiting contestants are no such program.
@@ -15,13 +16,14 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 
 from keras_resnet import cpu
+from keras_resnet.bench.child import Child
+from keras_resnet.bench.device import DEVICES, ON_GPU, choose_backend, graphics_card
 from keras_resnet.errors import BenchError, one_of
+from keras_resnet.train.recipe import PRECISIONS
 from keras_resnet.version import __version__
 
 OURS = "keras_resnet"
@@ -31,8 +33,9 @@ CONTESTANTS = {
     "keras": "stock keras.applications.ResNet50 with fit, the oneDNN variable not set",
     "keras_onednn": "the same with TF_ENABLE_ONEDNN_OPTS=1",
     "keras_onednn_off": "the same with TF_ENABLE_ONEDNN_OPTS=0: stock on processors where TensorFlow leaves oneDNN off",
-    "torchvision": "torchvision's resnet50 in PyTorch, eager, channels last",
+    "torchvision": "torchvision's resnet50 in PyTorch, channels last; eager, on a graphics card compiled and under autocast",
 }
+_WITHOUT_ONEDNN = (OURS, "keras", "torchvision")
 
 _LEAST = {"size": 32, "classes": 2, "batch_size": 2, "rounds": 1, "steps": 2, "threads": 1}
 
@@ -54,9 +57,11 @@ class Settings:
         rounds: how often each contestant is measured.
         steps: training steps in a round; its images are `steps * batch_size`, one epoch.
         threads: of every contestant, by default one for each core.
+        device: ``"cpu"`` or ``"gpu"``.
+        precision: of the layers' computations, one of `train.recipe.PRECISIONS`.
 
     Raises:
-        BenchError: a number is too small.
+        BenchError: a number is too small, or a word is not known.
     """
 
     model: str = "resnet50"
@@ -66,11 +71,27 @@ class Settings:
     rounds: int = 5
     steps: int = 20
     threads: int = dataclasses.field(default_factory=cores)
+    device: str = "cpu"
+    precision: str = "float32"
 
     def __post_init__(self):
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise BenchError(f"{name}: expected at least {least}, received {getattr(self, name)}")
+        for name, known in {"device": DEVICES, "precision": PRECISIONS}.items():
+            if getattr(self, name) not in known:
+                raise BenchError(one_of(name, getattr(self, name), known))
+
+
+def settings_for(device, given):
+    """The `Settings` of a device: what is usual on it, and what was given in its place.
+
+    Args:
+        device: ``"cpu"`` or ``"gpu"``.
+        given: dict of fields.
+    """
+    usual = ON_GPU if device == "gpu" else {}
+    return Settings(**{**usual, **given, "device": device})
 
 
 def measure_training(settings=None, *, only=None, say=print):
@@ -90,7 +111,8 @@ def measure_training(settings=None, *, only=None, say=print):
         BenchError: an unknown contestant, or one that failed.
     """
     settings = settings or Settings()
-    names = choose(only, say)
+    backend = choose_backend()
+    names = choose(only, say, settings.device, backend)
     if settings.model != "resnet50" and names != [OURS]:
         say(f"{OURS} is {settings.model} and the others are ResNet-50: the ratios compare different networks")
     rounds = {name: [] for name in names}
@@ -98,7 +120,7 @@ def measure_training(settings=None, *, only=None, say=print):
         children = {}
         for name in names:
             say(f"{name}: building and warming up ({CONTESTANTS[name]})")
-            child = Child(name, command(name, settings), _environment(name, settings.threads))
+            child = Child(name, command(name, settings), _environment(name, settings.threads, settings.device, backend))
             children[name] = stack.enter_context(contextlib.closing(child))
             child.receive()
         for number in range(1, settings.rounds + 1):
@@ -109,23 +131,25 @@ def measure_training(settings=None, *, only=None, say=print):
             say(f"round {number} of {settings.rounds}, images per second: {speeds}")
         facts = {name: child.ask("quit") for name, child in children.items()}
     summary = summarize(rounds, batch_size=settings.batch_size, steps=settings.steps)
+    speeds = summary["images_per_second"]
     return {
         **summary,
-        **({"limit": limit(facts[OURS], summary["images_per_second"][OURS])} if OURS in facts else {}),
+        **({"limit": limit(facts[OURS], speeds[OURS])} if "product_peak" in facts.get(OURS, {}) else {}),
         **_gather(facts),
-        "processor": processor_name(),
+        "processor": processor_name() if settings.device == "cpu" else graphics_card(),
         "cores": cores(),
         "settings": dataclasses.asdict(settings),
         "rounds": rounds,
     }
 
 
-def choose(only, say):
+def choose(only, say, device="cpu", backend="tensorflow"):
     """The contestants to measure, in the order of the table.
 
-    Left to itself it leaves out `keras_onednn_off` where `keras` is just that; PyTorch's is left out where it is missing.
+    Left to itself it leaves out `keras_onednn_off` where `keras` is just that, and both of oneDNN on a graphics card and
+    without TensorFlow; PyTorch's is left out where it is missing.
     """
-    wanted = set(CONTESTANTS if only is None else only)
+    wanted = set(only if only is not None else CONTESTANTS if (device, backend) == ("cpu", "tensorflow") else _WITHOUT_ONEDNN)
     for name in sorted(wanted - set(CONTESTANTS)):
         raise BenchError(one_of("contestant", name, CONTESTANTS))
     if only is None and not cpu.onednn_by_default():
@@ -192,73 +216,20 @@ def _ratios(speeds):
     }
 
 
-class Child:
-    """A contestant's process, and this side of its protocol.
-
-    Args:
-        name: of the contestant, for messages.
-        command: the command line, a list.
-        environment: dict; None for that of this process.
-    """
-
-    def __init__(self, name, command, environment=None):
-        self.name = name
-        self._errors = tempfile.TemporaryFile()  # a pipe that nobody reads would fill and stop the child
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
-        self._process = subprocess.Popen(command, env=environment, text=True, **pipes)
-
-    def ask(self, word):
-        """Sends a line and waits for the answer, a dict.
-
-        Raises:
-            BenchError: the process has ended, or answers what is no JSON.
-        """
-        try:
-            print(word, file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            raise self._failure() from None
-        return self.receive()
-
-    def receive(self):
-        """Waits for one answer, a dict; errors as in `ask`."""
-        line = self._process.stdout.readline()
-        try:
-            return json.loads(line)
-        except ValueError:
-            raise self._failure(line) from None
-
-    def close(self):
-        """Ends the process, whatever it is doing."""
-        self._process.kill()
-        with contextlib.suppress(BrokenPipeError):  # what was not sent to a dead process is flushed here once more
-            self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-        self._errors.close()
-
-    def _failure(self, line=""):
-        if line:
-            return BenchError(f"The contestant {self.name} answered {line.strip()!r}; expected one line of JSON")
-        status = self._process.wait()
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").split("\n")
-        last = next((text.strip() for text in reversed(said) if text.strip()), "it said nothing on standard error")
-        ending = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
-        return BenchError(f"The contestant {self.name} failed ({ending}): {last.removeprefix('keras_resnet.errors.')}")
-
-
 def command(name, settings):
     """The command line that starts a contestant."""
     return [sys.executable, "-m", "keras_resnet.bench.contestant", name, json.dumps(dataclasses.asdict(settings))]
 
 
-def _environment(name, threads):
-    """This process's environment with the number of threads of every library, without graphics cards, and for the other
-    contestants without what importing this package changes."""
+def _environment(name, threads, device="cpu", backend="tensorflow"):
+    """This process's environment with the number of threads of every library, on a processor without graphics cards, and for
+    the other contestants without what importing this package changes. A backend that is set stays for this package's own."""
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # the last line that a failed child printed is then its error
-    stock = {} if name == OURS else {cpu.MALLOC: "0"}
-    return {**quiet, **os.environ, **dict.fromkeys(names, str(threads)), **stock, "CUDA_VISIBLE_DEVICES": "-1"}
+    stock = {} if name == OURS else {cpu.MALLOC: "0", "KERAS_BACKEND": backend}
+    hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {}
+    chosen = {"KERAS_BACKEND": backend} if backend != "tensorflow" else {}  # keras.json may say what it likes of TensorFlow's
+    return {**quiet, **chosen, **os.environ, **dict.fromkeys(names, str(threads)), **stock, **hidden}
 
 
 def _gather(facts):

@@ -1,11 +1,15 @@
 """`keras-resnet bench`: measurements against other libraries."""
 
 import argparse
+import dataclasses
+import importlib
 
 from keras_resnet.cli.output import add_common, result, say
 
 _TRAIN = "images per second of training, against stock Keras and PyTorch"
 _LOAD = "seconds to load a weight file of 100 MB, against Keras and a plain read of it"
+_SCALE = "images per second of one training process against two, and on paper what more machines give"
+_REMAT = "memory and time of a training step with `train --remat` against one without"
 _ACCURACY = "test accuracy and the minutes that it takes, against stock Keras"
 
 
@@ -16,22 +20,59 @@ def add_arguments(parser):
     _add_train(actions)
     _add_load(actions)
     _add_accuracy(actions)
+    _add_numbers(actions, "scale", _SCALE, "keras-resnet bench scale --model resnet18 --json")
+    _add_numbers(actions, "remat", _REMAT, "keras-resnet bench remat --size 224 --batch-size 16")
 
 
 def run(arguments):
     """Runs the subcommand that was parsed. Returns its exit status, None for success."""
-    return {"train": _train, "load": _load, "accuracy": _accuracy}[arguments.action](arguments)
+    actions = {"train": _train, "load": _load, "accuracy": _accuracy, "scale": _scale, "remat": _remat}
+    return actions[arguments.action](arguments)
+
+
+def _add_numbers(actions, name, summary, example):
+    """A subcommand whose arguments are the fields of the `Settings` of its module."""
+    module = importlib.import_module(f"keras_resnet.bench.{name}")
+    text = f"{summary}.\n\n{module.__doc__}"
+    parser = actions.add_parser(
+        name, help=summary, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )  # fmt: skip
+    for field in dataclasses.fields(module.Settings):
+        flag, kind = f"--{field.name.replace('_', '-')}", type(field.default)
+        metavar = "NAME" if kind is str else "N"
+        parser.add_argument(flag, type=kind, metavar=metavar, default=field.default, help="default: %(default)s")
+    add_common(parser, example)
+
+
+def _given(settings, arguments):
+    return settings(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(settings)})
+
+
+def _scale(arguments):
+    from keras_resnet.bench import scale
+
+    measured = scale.measure_scaling(_given(scale.Settings, arguments), say=say)
+    result(measured, scale.table(measured), arguments.json)
+
+
+def _remat(arguments):
+    from keras_resnet.bench import remat
+
+    measured = remat.measure_remat(_given(remat.Settings, arguments), say=say)
+    result(measured, remat.table(measured), arguments.json)
 
 
 def _add_train(actions):
+    from keras_resnet.bench.device import DEVICES, ON_GPU
     from keras_resnet.bench.train import CONTESTANTS, Settings
+    from keras_resnet.train.recipe import PRECISIONS
 
     default = Settings()
     table = "\n".join(f"  {name:<18}{summary}" for name, summary in CONTESTANTS.items())
     parser = actions.add_parser(
         "train",
         help=_TRAIN,
-        description=f"{_TRAIN}; on the processor, graphics cards hidden.\n\ncontestants:\n{table}",
+        description=f"{_TRAIN}; on the graphics card where there is one, else on the processor.\n\ncontestants:\n{table}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     numbers = {
@@ -43,7 +84,12 @@ def _add_train(actions):
     }
     for name, text in numbers.items():
         flag, value = f"--{name.replace('_', '-')}", getattr(default, name)
-        parser.add_argument(flag, type=int, metavar="N", default=value, help=f"{text} (default: %(default)s)")
+        usual = f"{value}; on a graphics card {ON_GPU[name]}" if name in ON_GPU else value
+        parser.add_argument(flag, type=int, metavar="N", help=f"{text} (default: {usual})")
+    text = "graphics cards are hidden on cpu (default: gpu where an NVIDIA card is to be seen)"
+    parser.add_argument("--device", choices=DEVICES, help=text)
+    text = "of the layers' computations (default: float32; on a graphics card bfloat16)"
+    parser.add_argument("--precision", choices=PRECISIONS, help=text)
     text = "network of the catalogue for keras_resnet; the others are ResNet-50 (default: %(default)s)"
     parser.add_argument("--model", default=default.model, help=text)
     parser.add_argument("--only", metavar="NAME,NAME", help="contestants to measure (default: all that make sense here)")
@@ -51,10 +97,13 @@ def _add_train(actions):
 
 
 def _train(arguments):
-    from keras_resnet.bench import Settings, measure_training
+    from keras_resnet.bench import measure_training
+    from keras_resnet.bench.device import choose_device, graphics_card
+    from keras_resnet.bench.train import settings_for
 
-    names = ("model", "size", "batch_size", "rounds", "steps", "threads")
-    settings = Settings(**{name: getattr(arguments, name) for name in names})
+    names = ("model", "size", "batch_size", "rounds", "steps", "threads", "precision")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    settings = settings_for(choose_device(arguments.device, graphics_card()), given)
     only = arguments.only and [name.strip() for name in arguments.only.split(",")]
     measured = measure_training(settings, only=only, say=say)
     result(measured, training_table(measured), arguments.json)
@@ -167,8 +216,9 @@ def loading_table(measured):
 def training_table(measured):
     """The result of `measure_training` as lines of text."""
     settings, versions = measured["settings"], measured["versions"]
+    lower = "" if settings.get("precision", "float32") == "float32" else f" in {settings['precision']}"
     lines = [
-        f"Training on {settings['size']} x {settings['size']} images, batch {settings['batch_size']}: medians of "
+        f"Training{lower} on {settings['size']} x {settings['size']} images, batch {settings['batch_size']}: medians of "
         f"{settings['rounds']} rounds of {settings['steps']} steps, {settings['threads']} threads, {measured['processor']}",
         "",
         f"{'contestant':<18}{'images/s':>9}{'lowest':>9}{'highest':>9}{'ours/theirs':>13}{'at a step':>11}{'peak MB':>9}",

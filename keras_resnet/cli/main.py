@@ -54,7 +54,7 @@ def main(argv=None):
     """Runs one command line and returns its exit status."""
     argv = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in argv if word in COMMANDS), None)
-    arguments = build_parser(command).parse_args(argv)
+    arguments = build_parser(command).parse_args(argv, argparse.Namespace(words=argv))
     try:
         status = importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
     except BrokenPipeError:  # the reader, e.g. `head`, has seen enough; nothing more can be flushed to it

@@ -6,10 +6,13 @@ import sys
 import tempfile
 
 
-def load_keras():
+def load_keras(first_tensor=True):
     """Imports Keras and starts its backend; what they print on standard error appears only where that fails.
 
     TensorFlow writes several lines there from C++ before any of its own settings can stop it.
+
+    Args:
+        first_tensor: whether to start the devices too; not before a process has joined others.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryFile() as heap:
@@ -17,11 +20,26 @@ def load_keras():
             with _standard_error_to(heap):
                 import keras
 
-                keras.ops.zeros(1)  # the first tensor starts the devices
+                if first_tensor:
+                    keras.ops.zeros(1)  # the first tensor starts the devices
         except BaseException:
             heap.seek(0)
             sys.stderr.write(heap.read().decode(errors="replace"))
             raise
+
+
+@contextlib.contextmanager
+def standard_output_to_error():
+    """What C++ writes to standard output goes to standard error too: Gloo greets its peers there."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,8 @@ import dataclasses
 import sys
 
 from keras_resnet.cli.output import add_common, result, say
-from keras_resnet.cli.quiet import load_keras
+from keras_resnet.cli.quiet import load_keras, standard_output_to_error
+from keras_resnet.errors import RunError
 
 # Arguments of `train.run` -> what argparse takes. Where one is not given, the recipe's own value counts.
 _NUMBERS = {
@@ -53,16 +54,46 @@ def add_arguments(parser):
     parser.add_argument("--class-weights", action="store_true", help="weigh the images of rare classes more")
     text = "allow operations whose last digits differ from start to start; a resumed run may then end otherwise"
     parser.add_argument("--fast", action="store_true", help=text)
+    text = "compute blocks again for their gradients instead of keeping all outputs: less memory, more time, the same numbers"
+    parser.add_argument("--remat", action="store_true", help=text)
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
     parser.add_argument(
         "--resume", action="store_true", help="go on with RUN after its last full epoch; begin it where there is none"
     )
+    _add_processes(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, time and memory; write nothing")
     add_common(parser, "keras-resnet train --data signs --recipe signs-quick --out runs/first")
 
 
+def _add_processes(parser):
+    """The arguments of runs in several processes."""
+    parser.add_argument(
+        "--processes", type=int, metavar="N",
+        help="split each batch over N processes (KERAS_BACKEND=jax): on this machine, or, where each knows its place by the "
+        "next two, SLURM or a Kubernetes indexed job, those that run this command; 1 splits it over this machine's devices",
+    )  # fmt: skip
+    parser.add_argument("--process-index", type=int, metavar="I", help="which of them this is, from 0; 0 writes RUN")
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0: where the others find it")
+
+
 def run(arguments):
-    """Trains and prints the outcome, or prints what would happen."""
+    """Trains and prints the outcome, or prints what would happen. Returns the exit status, None for success."""
+    from keras_resnet.train.group import find_group, require_jax
+
+    group = find_group(arguments.processes, arguments.process_index, arguments.coordinator)
+    if group is None:
+        return _alone(arguments)
+    if arguments.dry_run:
+        raise RunError(f"dry_run: expected one process, whose time and memory it measures, received {group.processes}")
+    require_jax()
+    if group.processes > 1 and group.coordinator is None:
+        from keras_resnet.train.launch import launch
+
+        return launch(arguments.words, group.processes)
+    return _as_one_of(group, arguments)
+
+
+def _alone(arguments):
     from keras_resnet.data import load
     from keras_resnet.train.options import settings
 
@@ -74,23 +105,43 @@ def run(arguments):
     }
     settings(given["recipe"], given.get("epochs"), choices)
     load_keras()
+    if arguments.dry_run:
+        from keras_resnet import train
+
+        with contextlib.redirect_stdout(sys.stderr):
+            planned = train.plan(**given)
+        result(planned.to_json(), str(planned), arguments.json)
+    else:
+        _report(_train(given), arguments)
+
+
+def _as_one_of(group, arguments):
+    """Trains in a process beside others; the first one tells of it."""
+    with standard_output_to_error():
+        load_keras(first_tensor=False)
+        from keras_resnet.train.distribute import join
+
+        join(group)
+        outcome = _train(_keywords(arguments))
+    if group.index == 0:
+        _report(outcome, arguments)
+
+
+def _train(given):
     from keras_resnet import train
 
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bars
-        if arguments.dry_run:
-            planned = train.plan(**given)
-        else:
-            # A moving bar, or a line an epoch.
-            outcome = train.run(**given, verbose=1 if sys.stderr.isatty() else 2)
-    if arguments.dry_run:
-        result(planned.to_json(), str(planned), arguments.json)
-    else:
-        result(dataclasses.asdict(outcome), _text(outcome, arguments), arguments.json)
+        # A moving bar, or a line an epoch.
+        return train.run(**given, verbose=1 if sys.stderr.isatty() else 2)
+
+
+def _report(outcome, arguments):
+    result(dataclasses.asdict(outcome), _text(outcome, arguments), arguments.json)
 
 
 def _keywords(arguments):
     """The keyword arguments of `train.run`."""
-    names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard")
+    names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard", "remat")
     names += ("test_fraction", "groups", "stream", "fast")
     keywords = {name: getattr(arguments, name) for name in names}
     given = {name: getattr(arguments, name) for name in (*_NUMBERS, "precision", "freeze")}

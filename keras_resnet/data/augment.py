@@ -31,35 +31,46 @@ class Augmentation:
     mirror: bool = False
 
 
-def augment(images, augmentation, generator):
+def augment(images, augmentation, generator, first=0, count=None):
     """Changes each image of a batch on its own.
 
     Args:
         images: uint8 `(N, H, W, 3)`, left as they are.
         augmentation: an `Augmentation`.
         generator: a `numpy.random.Generator`; equal states give equal results.
+        first, count: where only a part of a batch is at hand, the number of its first image in that batch and the size of the
+            batch: what comes out is that part of the whole batch, changed.
 
     Returns:
         uint8 `(N, H, W, 3)`.
     """
     if augmentation == Augmentation():
         return images
+    count = len(images) if count is None else count
+    mine = slice(first, first + len(images))  # numbers are drawn for all images of the batch, and used for these
     moved = images
     if augmentation.shift or augmentation.rotation or augmentation.zoom:
-        moved = np.stack([_move(image, augmentation, generator) for image in images])
+        draws = generator.uniform(-1, 1, (count, 4))[mine]
+        moved = np.stack([_move(image, augmentation, drawn) for image, drawn in zip(images, draws, strict=True)])
     if augmentation.mirror:
-        flip = generator.random(len(moved)) < 0.5
+        flip = generator.random(count)[mine] < 0.5
         moved = np.where(flip[:, None, None, None], moved[:, :, ::-1], moved)
-    changed = _relight(moved, augmentation, generator)
-    return _erase(changed, augmentation.erase, generator) if augmentation.erase else changed
+    changed = _relight(moved, augmentation, generator, mine, count)
+    return _erase(changed, augmentation.erase, generator, mine) if augmentation.erase else changed
 
 
-def _move(image, augmentation, generator):
-    """Rotates about the centre, scales and shifts, in one resampling; outside the image its edge goes on."""
+def _move(image, augmentation, drawn):
+    """Rotates about the centre, scales and shifts, in one resampling; outside the image its edge goes on.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        augmentation: an `Augmentation`.
+        drawn: four numbers from -1 to 1, for the turn, the size, and the shift in x and y.
+    """
     height, width = image.shape[:2]
-    angle = np.deg2rad(generator.uniform(-1, 1) * augmentation.rotation)
-    scale = 1 / (1 + generator.uniform(-1, 1) * augmentation.zoom)
-    shift_x, shift_y = generator.uniform(-1, 1, 2) * augmentation.shift * (width, height)
+    angle = np.deg2rad(drawn[0] * augmentation.rotation)
+    scale = 1 / (1 + drawn[1] * augmentation.zoom)
+    shift_x, shift_y = drawn[2:] * augmentation.shift * (width, height)
     pad = max(height, width) // 2
     padded = Image.fromarray(np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="edge"))
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
@@ -72,25 +83,26 @@ def _move(image, augmentation, generator):
     return np.asarray(padded.transform((width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR))
 
 
-def _relight(images, augmentation, generator):
+def _relight(images, augmentation, generator, mine, count):
     """Multiplies contrast and channels and adds brightness, in one pass: `gain * (image - mean) + mean + offset`."""
     if not (augmentation.brightness or augmentation.contrast or augmentation.colour):
         return images
-    count, channels = images.shape[0], images.shape[3]
-    contrast = 1 + generator.uniform(-1, 1, (count, 1, 1, 1)) * augmentation.contrast
-    colour = 1 + generator.uniform(-1, 1, (count, 1, 1, channels)) * augmentation.colour
-    offset = 255 * generator.uniform(-1, 1, (count, 1, 1, 1)) * augmentation.brightness
+    channels = images.shape[3]
+    contrast = 1 + generator.uniform(-1, 1, (count, 1, 1, 1))[mine] * augmentation.contrast
+    colour = 1 + generator.uniform(-1, 1, (count, 1, 1, channels))[mine] * augmentation.colour
+    offset = 255 * generator.uniform(-1, 1, (count, 1, 1, 1))[mine] * augmentation.brightness
     mean = images.mean(axis=(1, 2, 3), keepdims=True)
     changed = (contrast * (images - mean) + mean + offset) * colour
     return np.clip(np.rint(changed), 0, 255).astype("uint8")
 
 
-def _erase(images, share, generator):
+def _erase(images, share, generator, mine):
     erased = images.copy()
     height, width = images.shape[1:3]
     side = max(1, round(share * min(height, width)))
-    for image in erased:
+    for number in range(mine.stop):
         top, left = generator.integers(0, height - side + 1), generator.integers(0, width - side + 1)
-        if generator.random() < 0.5:
+        if generator.random() < 0.5 and number >= mine.start:
+            image = erased[number - mine.start]
             image[top : top + side, left : left + side] = 127
     return erased

@@ -22,6 +22,7 @@ class Batches(keras.utils.PyDataset):
         augmentation: an `Augmentation`; given, the images are shuffled too.
         seed: int.
         epoch: the first epoch, for a run that goes on.
+        part: `(i, n)` for the i-th, from 0, of the n equal parts of each batch; ``batch_size`` is still that of the whole.
 
     A batch is `(images, targets)`: uint8 `(B, H, W, 3)` and one-hot float32 `(B, classes)`.
 
@@ -29,12 +30,13 @@ class Batches(keras.utils.PyDataset):
         fault: the `DataError` of a batch that could not be made; None without. See `faults_told`.
     """
 
-    def __init__(self, split, classes, *, batch_size=32, augmentation=None, seed=0, epoch=0):
+    def __init__(self, split, classes, *, batch_size=32, augmentation=None, seed=0, epoch=0, part=(0, 1)):
         # With two or more threads Keras feeds TensorFlow without tf.data's autotuning, whose own thread sleeps for up to
         # twice the time that has passed and holds up the end of every epoch.
         super().__init__(workers=2, max_queue_size=8)
         self.split, self.classes, self.batch_size = split, classes, min(batch_size, len(split))
         self.augmentation, self.seed, self.epoch = augmentation, seed, epoch
+        self.part = part
         self._order, self.fault = self._shuffled(), None
 
     def __len__(self):
@@ -45,13 +47,17 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         """Batch number ``index`` of the present epoch."""
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        count, (number, parts) = len(chosen), self.part
+        first = number * count // parts
+        chosen = chosen[first : (number + 1) * count // parts]
         try:
             images = self.split.images[chosen]
         except DataError as fault:
             self.fault = fault
             raise
         if self.augmentation is not None:
-            images = augment(images, self.augmentation, np.random.default_rng((self.seed, self.epoch, index)))
+            generator = np.random.default_rng((self.seed, self.epoch, index))
+            images = augment(images, self.augmentation, generator, first, count)
         return images, np.eye(self.classes, dtype="float32")[self.split.labels[chosen]]
 
     def on_epoch_end(self):

@@ -47,16 +47,20 @@ class Speed(keras.callbacks.Callback):
 class Log(keras.callbacks.Callback):
     """A line an epoch in a CSV file, in the columns of Keras's `CSVLogger`; the epoch counts from 0.
 
-    Lines of epochs that are run again after a resumption are replaced.
+    Lines of epochs that are run again after a resumption are replaced. Without ``write`` they are kept in memory alone.
     """
 
-    def __init__(self, path, epoch):
+    def __init__(self, path, epoch, write=True):
         super().__init__()
-        self.path = path
+        self.path, self.write = path, write
         self.rows = [row for row in _rows(path) if int(row["epoch"]) < epoch]
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch, **{name: repr(float(value)) for name, value in logs.items()}})
+        if self.write:
+            self._write()
+
+    def _write(self):
         with whole(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, list(self.rows[0]), restval="", extrasaction="ignore")
             writer.writeheader()

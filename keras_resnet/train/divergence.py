@@ -18,11 +18,12 @@ class StopAtNaN(keras.callbacks.Callback):
     Args:
         images: function of an epoch and the number of a batch to its images `(B, H, W, 3)`.
         kept: what is left, as the end of the message: a function of nothing to a str.
+        look: what finds the layer: `first_bad`, or a function of the same arguments.
     """
 
-    def __init__(self, images, kept):
+    def __init__(self, images, kept, look=None):
         super().__init__()
-        self.images, self.kept = images, kept
+        self.images, self.kept, self.look = images, kept, look or first_bad
 
     def on_train_begin(self, logs=None):
         self.sound = _statistics_sound(self.model)
@@ -38,7 +39,7 @@ class StopAtNaN(keras.callbacks.Callback):
             self.model.jax_state_sync()
         raise RunError(
             f"Training stopped at batch {batch + 1} of epoch {self.epoch + 1}, with a loss of {loss:.4g}: the first layer that "
-            f"went bad is {first_bad(self.model, self.images(self.epoch, batch))}; {self.kept()}; a lower --learning-rate, in "
+            f"went bad is {self.look(self.model, self.images(self.epoch, batch))}; {self.kept()}; a lower --learning-rate, in "
             "another folder, may help"
         )
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_resnet.train.record import check_claim, new_record
+from keras_resnet.train.remat import held
 from keras_resnet.train.setup import set_up
 from keras_resnet.workdir import Workdir
 
@@ -111,7 +112,7 @@ def plan(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fal
         seconds_per_step=seconds,
         timed_steps=TIMED_STEPS,
         minutes=(steps + FORWARD * looked_at / batch) * seconds / 60,
-        memory_mb=memory(network, recipe, batch) / 1e6,
+        memory_mb=memory(network, recipe, batch, setup.options.remat) / 1e6,
     )
 
 
@@ -129,18 +130,19 @@ def time_steps(network, batch_size):
     return float(np.median(seconds[UNTIMED_STEPS:]))
 
 
-def memory(network, recipe, batch_size):
-    """Bytes of a training step: weights, gradients, slots, and the outputs of all layers for one batch."""
+def memory(network, recipe, batch_size, remat=False):
+    """Bytes of a training step: weights, gradients, slots, and the outputs that it keeps for one batch, by default all."""
     trainable = _numbers(network.trainable_variables)
     copies = 1 + ADAM_SLOTS + (recipe.ema is not None) + (recipe.accumulate > 1)  # the one is the gradients
-    outputs = sum(_bytes(layer) for layer in network.layers if not isinstance(layer, keras.layers.InputLayer))
+    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    outputs = sum(_bytes(output) for output in (held(network) if remat else [layer.output for layer in layers]))
     return FLOAT32 * (network.count_params() + copies * trainable) + batch_size * outputs
 
 
-def _bytes(layer):
+def _bytes(output):
     """Of a layer's output for one image."""
-    width = 2 if layer.compute_dtype in ("bfloat16", "float16") else FLOAT32
-    return width * math.prod(layer.output.shape[1:])
+    width = 2 if output.dtype in ("bfloat16", "float16") else FLOAT32
+    return width * math.prod(output.shape[1:])
 
 
 def _numbers(variables):

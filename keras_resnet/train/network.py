@@ -10,6 +10,7 @@ from keras_resnet.models import create_model, freeze, resolve, set_batch_norm_mo
 from keras_resnet.models.catalog import CATALOG
 from keras_resnet.models.preprocess import MODES
 from keras_resnet.train.optimizer import compile_for
+from keras_resnet.train.remat import recompute
 from keras_resnet.weights import KNOWN_FILES, inspect
 from keras_resnet.workdir import Workdir
 
@@ -80,7 +81,7 @@ def _expected_pixels(spec):
     return spec.preprocessing if published else Start.pixels
 
 
-def training_model(model, image_shape, classes, recipe, *, images, start=None):
+def training_model(model, image_shape, classes, recipe, *, images, start=None, remat=False):
     """The network with the scaling of pixels in front, compiled: what `run` trains.
 
     Args:
@@ -90,6 +91,7 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None):
         recipe: a `Recipe`.
         images: number of training images, for the schedule.
         start: a `Start`; None for random weights.
+        remat: whether blocks are computed again for their gradients; see `train.remat`.
 
     Returns:
         A compiled flat `keras.Model`: images uint8 or float `(N, H, W, 3)`, 0 to 255, to probabilities float32
@@ -113,6 +115,8 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None):
     set_batch_norm_momentum(network, recipe.batch_norm_momentum)
     if recipe.freeze is not None:
         freeze(network, until=recipe.freeze)
+    if remat:
+        recompute(network)
     compile_for(network, recipe, steps=max(1, images // recipe.batch_size), epochs=recipe.epochs)
     return network
 

@@ -27,6 +27,8 @@ class Options:
             The classifier is loaded where its classes are the set's.
         fast: whether operations are allowed whose last digits differ from start to start; see `repeatable.deterministic`. A
             run that is killed and resumed then need not end with the weights of one without a break.
+        remat: whether what lies inside a block is computed again for its gradients instead of being kept: less memory, more
+            time, the same numbers up to rounding.
         callbacks: of Keras; called after the run's own.
         tensorboard: whether to write logs for TensorBoard to `RUN/tensorboard`.
         say: called with lines of progress.
@@ -45,6 +47,7 @@ class Options:
     groups: object = None
     weights: object = None
     fast: bool = False
+    remat: bool = False
     callbacks: tuple = ()
     tensorboard: bool = False
     say: Callable = print

@@ -87,7 +87,7 @@ def _command(setup, out):
     flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
     flags |= {
         name: getattr(options, name)
-        for name in ("size", "per_class", "weights", "test_fraction", "groups", "fast", "tensorboard")
+        for name in ("size", "per_class", "weights", "test_fraction", "groups", "fast", "tensorboard", "remat")
         if getattr(options, name)
     }
     if options.stream is not None:
@@ -95,6 +95,8 @@ def _command(setup, out):
     for name, value in flags.items():
         words.append(f"--{name.replace('_', '-')}")
         words += [] if value is True else ["none" if value is None else str(value)]
+    if setup.crew.size > 1:
+        words += ["--processes", str(setup.crew.size)]
     return [*words, "--out", str(out)]
 
 

@@ -1,7 +1,8 @@
 """All that a run has before its first step: images, network, and the settings that made them."""
 
 import importlib.util
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, replace
 
 import keras
 
@@ -9,6 +10,7 @@ from keras_resnet import cpu
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.models.inputs import MINIMUM_SIZE
 from keras_resnet.repeatable import seed_everything
+from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.network import Start, start_from, training_model
 from keras_resnet.train.options import Options, settings
@@ -26,6 +28,7 @@ class Setup:
         images: `Images`.
         start: a `Start`.
         network: the compiled `keras.Model`.
+        crew: the `Crew` of processes that train it.
     """
 
     model: str
@@ -34,6 +37,7 @@ class Setup:
     images: Images
     start: Start
     network: keras.Model
+    crew: Crew = field(default_factory=Crew)
 
     @property
     def steps(self):
@@ -41,7 +45,7 @@ class Setup:
         return max(1, len(self.images.train) // self.recipe.batch_size)
 
 
-def set_up(data, model, recipe, epochs, given):
+def set_up(data, model, recipe, epochs, given, crew=None):
     """Reads the images and makes the network. Writes nothing.
 
     Args:
@@ -50,27 +54,57 @@ def set_up(data, model, recipe, epochs, given):
         recipe: a name of the recipes, or a `Recipe`.
         epochs: None for the recipe's.
         given: dict of the other keyword arguments of `run`.
+        crew: the `Crew` that trains; None for this process alone.
 
     Raises:
         DataError, ModelError, RunError, WeightsError: see the message.
     """
+    crew = crew or Crew()
     recipe, options = settings(recipe, epochs, given)
+    if not crew.first:
+        options = replace(options, say=lambda line: None, verbose=0)
     _check_settings(recipe, options)
     images = read(data, options)
     _check_images(images, recipe, options, model)
+    _check_crew(crew, images, {"model": model, "recipe": recipe.to_json(), **_plain(options)})
+    check_parts(min(recipe.batch_size, len(images.train)), crew.size, crew.devices)
     if lost := cpu.lost_speed():
         options.say(lost)
     start = start_from(options.weights, model, images.signs.class_names)
     seed_everything(options.seed)
-    network = training_model(
+    with crew.scope():
+        network = make_network(model, images, recipe, start, options.remat)
+    return Setup(model, recipe, options, images, start, network, crew)
+
+
+def make_network(model, images, recipe, start, remat):
+    """The compiled `keras.Model` for a set of images."""
+    return training_model(
         model,
         images.signs.image_shape,
         len(images.signs.class_names),
         recipe,
         images=len(images.train),
         start=start,
+        remat=remat,
     )
-    return Setup(model, recipe, options, images, start, network)
+
+
+def _plain(options):
+    """The options that decide what a run computes, as plain values."""
+    names = ("seed", "validation_fraction", "size", "per_class")
+    return {**{name: getattr(options, name) for name in names}, "weights": options.weights and str(options.weights)}
+
+
+def _check_crew(crew, images, chosen):
+    """Raises DataError or RunError where the processes of a crew were started on other images or with other settings."""
+    own = json.loads(json.dumps({**chosen, "images": images.fingerprint}))
+    for index, theirs in enumerate(crew.share("settings", own)):
+        for name in own:
+            if own[name] != theirs[name] and name == "images":
+                raise DataError(f"The images in {images.signs.path} are not those that process {index} reads from there")
+            if own[name] != theirs[name]:
+                raise RunError(f"{name}: expected the same in all processes, received {own[name]} here and {theirs[name]} in {index}")
 
 
 def _check_settings(recipe, options):

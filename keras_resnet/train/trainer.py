@@ -15,11 +15,12 @@ from keras_resnet.models import recalibrate_batch_norm
 from keras_resnet.repeatable import deterministic
 from keras_resnet.train import callbacks
 from keras_resnet.train.checkpoint import Checkpoint, checkpoints, epochs_of, restore
+from keras_resnet.train.distribute import Mirror, Together, Validation, muster
 from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
 from keras_resnet.train.record import changed_numbers, check_claim, claim, new_record
-from keras_resnet.train.setup import set_up
+from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
 from keras_resnet.workdir import Workdir
@@ -83,16 +84,35 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
     Example:
         >>> outcome = run(data="signs", out="runs/first", epochs=20, seed=1, callbacks=[keras.callbacks.TerminateOnNaN()])
     """
-    setup = set_up(data, model, recipe, epochs, options)
-    workdir, record = Workdir(out), new_record(setup, out)
+    crew = muster()
+    with crew.together("settings", "claim", "end"):
+        setup = set_up(data, model, recipe, epochs, options, crew)
+        workdir, record = Workdir(out), new_record(setup, out)
+        return _lead(setup, workdir, record, resume) if crew.first else _follow(setup, workdir, record)
+
+
+def _lead(setup, workdir, record, resume):
+    """The run in the process that writes its folder; the others follow."""
     check_claim(workdir, record, resume)  # so that a folder of something else is not even locked
     with _disk_faults_told(workdir, record), locked(workdir.path):
-        if claim(workdir, record, resume) == "complete":
+        status = claim(workdir, record, resume)
+        if status == "complete":
             setup.options.say(f"{workdir.path} is complete: nothing is left to do")
         else:
             workdir.tidy()
+        setup.crew.tell("claim", status)
+        if status != "complete":
             _train(setup, workdir, record)
-        return _outcome(workdir)
+    setup.crew.tell("end", None)
+    return _outcome(workdir)
+
+
+def _follow(setup, workdir, record):
+    """The run in a process beside: it reads the folder that the first process writes, and returns when that has finished it."""
+    if setup.crew.hear("claim") != "complete":
+        _train(setup, workdir, record)
+    setup.crew.hear("end")
+    return _outcome(workdir)
 
 
 @contextlib.contextmanager
@@ -119,19 +139,27 @@ def _kept(workdir):
 
 
 def _train(setup, workdir, record):
-    """From the last checkpoint to a finished run folder."""
-    network, say = setup.network, setup.options.say
-    done = restore(network, workdir / "checkpoint", say)
+    """From the last checkpoint to a finished run folder; in a process that only follows, to the end of training."""
+    network, say, crew = setup.network, setup.options.say, setup.crew
+    with crew.scope():
+        done = restore(network, workdir / "checkpoint", say)
     say(_opening(setup, done))
     if done and (changed := changed_numbers(workdir.read(), record)):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
+    mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
     try:
-        with deterministic(not setup.options.fast):
-            speed = _fit(setup, workdir, done)
+        with deterministic(not setup.options.fast), crew.scope():
+            speed = _fit(setup, workdir, done, mirror)
     except KeyboardInterrupt:
+        if crew.parted:  # the others are at other steps by now
+            say(f"\nInterrupted: {_kept(workdir)}. Go on with\n  {record['command']} --resume")
+            raise
         _save(network, workdir)
         say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {record['command']} --resume")
         raise
+    if not crew.first:
+        return
+    network = mirror()
     if setup.recipe.recalibrate:
         say("Re-estimating the statistics of batch normalisation on the training images")
         recalibrate_batch_norm(network, setup.images.train.images)
@@ -159,18 +187,21 @@ def _opening(setup, done):
     return text
 
 
-def _fit(setup, workdir, done):
+def _fit(setup, workdir, done, mirror):
     """Trains from epoch ``done`` on. Returns the images per second, None where there was nothing to do."""
-    network, recipe, options, images = setup.network, setup.recipe, setup.options, setup.images
+    network, recipe, options, images, crew = setup.network, setup.recipe, setup.options, setup.images, setup.crew
     classes = network.output_shape[-1]
     settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed, "epoch": done}
-    batches = TimedBatches(images.train, classes, **settings)
-    speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", done)
+    batches = TimedBatches(images.train, classes, **settings, part=(crew.index, crew.size))
+    speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", done, write=crew.first)
     again = {name: value for name, value in settings.items() if name != "epoch"}
     alarm = StopAtNaN(
-        lambda epoch, batch: Batches(images.train, classes, epoch=epoch, **again)[batch][0], lambda: _kept(workdir)
+        lambda epoch, batch: Batches(images.train, classes, epoch=epoch, **again)[batch][0],
+        lambda: _kept(workdir),
+        mirror.first_bad,
     )
-    own = [alarm, speed, Waiting(batches), log, Checkpoint(workdir / "checkpoint")]
+    own = [alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
+    own += [Checkpoint(workdir / "checkpoint")] if crew.first else []
     epochs = recipe.epochs
     if recipe.early_stopping is not None:
         own.append(callbacks.StopEarly(recipe.early_stopping, log))
@@ -178,7 +209,7 @@ def _fit(setup, workdir, done):
             epochs = done
     if options.tensorboard:
         own.append(keras.callbacks.TensorBoard(str(workdir / "tensorboard"), write_graph=False))
-    validation = images.validation and Batches(images.validation, classes, batch_size=64)
+    validation = None if crew.parted else images.validation and Batches(images.validation, classes, batch_size=64)
     with faults_told(batches, validation):
         network.fit(
             batches,
@@ -188,9 +219,19 @@ def _fit(setup, workdir, done):
             verbose=options.verbose,
             shuffle=False,  # the batches shuffle themselves
             class_weight=balanced_weights(images.train.labels) if recipe.class_weights else None,
-            callbacks=[*own, *options.callbacks],
+            callbacks=[*own, *options.callbacks, *([Together(crew)] if crew.parted else [])],
         )  # at its end Keras takes the averaged weights, where the optimiser has them
     return speed.images_per_second()
+
+
+def _validation(setup, mirror):
+    """The callback that looks at this process's part of the validation images, in a list; Keras's own `fit` does it alone."""
+    crew, images = setup.crew, setup.images.validation
+    if not crew.parted or images is None:
+        return []
+    own = range(crew.index, len(images), crew.size)
+    batches = Batches(images.chosen(list(own)), setup.network.output_shape[-1], batch_size=64) if own else None
+    return [Validation(crew, mirror, batches, len(own))]
 
 
 def _save(network, workdir):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from conftest import tiny_split
 
 from keras_resnet.data.augment import Augmentation
@@ -43,3 +44,22 @@ def test_a_batch_depends_on_seed_epoch_and_index_alone():
 def test_a_set_smaller_than_a_batch_still_trains():
     batches = Batches(tiny_split(10, seed=1), 3, batch_size=32, augmentation=SHAKE)
     assert len(batches) == 1 and len(batches[0][0]) == 10
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_the_parts_of_a_batch_make_the_batch(parts):
+    """Also where it is changed at random, and where it does not divide equally: 16 and 2 images over 2, 3 and 5 parts."""
+    every = Augmentation(
+        shift=0.1, rotation=20, zoom=0.2, brightness=0.1, contrast=0.3, colour=0.1, erase=0.3, mirror=True
+    )  # fmt: skip
+    split = tiny_split(50, seed=1)
+    for augmentation, last in ((every, 2), (None, 3)):
+        settings = {"batch_size": 16, "augmentation": augmentation, "seed": 3, "epoch": 4}
+        whole = Batches(split, 3, **settings)
+        pieces = [Batches(split, 3, **settings, part=(number, parts)) for number in range(parts)]
+        assert {len(piece) for piece in pieces} == {len(whole)}
+        for index in (0, last):
+            for received, expected in zip(zip(*(piece[index] for piece in pieces), strict=True), whole[index], strict=True):
+                np.testing.assert_array_equal(np.concatenate(received), expected)
+            sizes = [len(piece[index][0]) for piece in pieces]
+            assert max(sizes) - min(sizes) <= 1
