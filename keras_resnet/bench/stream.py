@@ -15,8 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from keras_resnet.bench.child import Child
 from keras_resnet.bench.contestant import peak_mb, take_standard_output
-from keras_resnet.bench.train import Child, cores, processor_name
+from keras_resnet.bench.train import cores, processor_name
 from keras_resnet.errors import BenchError
 
 RUNS = {
@@ -29,7 +30,7 @@ _TEST = 64  # test images
 
 
 @dataclasses.dataclass(frozen=True)
-class Protocol:
+class Settings:
     """What is measured: ``gigabytes`` of training images (10 ** 9 bytes) of ``size`` x ``size`` pixels, ``steps`` of ``model``
     with batches of ``batch_size``, in ``rounds`` turns.
 
@@ -59,11 +60,11 @@ class Protocol:
         return int(self.gigabytes * 1e9) // (3 * self.size**2)
 
 
-def measure_streaming(protocol=None, *, say=print):
+def measure_streaming(settings=None, *, say=print):
     """Measures the three runs.
 
     Args:
-        protocol: a `Protocol`.
+        settings: a `Settings`.
         say: called with lines of progress.
 
     Returns:
@@ -75,24 +76,24 @@ def measure_streaming(protocol=None, *, say=print):
     Raises:
         BenchError: a run failed.
     """
-    protocol = protocol or Protocol()
+    settings = settings or Settings()
     rounds = {name: [] for name in RUNS}
     with tempfile.TemporaryDirectory() as folder:
-        say(f"writing {protocol.images:,} images, {protocol.gigabytes:g} GB")
-        _write(Path(folder) / "large", protocol.images, protocol)
-        _write(Path(folder) / "small", protocol.batch_size, protocol)
-        for number in range(1, protocol.rounds + 1):
+        say(f"writing {settings.images:,} images, {settings.gigabytes:g} GB")
+        _write(Path(folder) / "large", settings.images, settings)
+        _write(Path(folder) / "small", settings.batch_size, settings)
+        for number in range(1, settings.rounds + 1):
             for name in RUNS:
-                facts = _run(name, Path(folder), protocol)
+                facts = _run(name, Path(folder), settings)
                 rounds[name].append(facts)
                 speed = f", {facts['images_per_second']:.1f} images/s" if facts["images_per_second"] else ""
-                say(f"round {number} of {protocol.rounds}, {name}: {facts['peak_mb']:.0f} MB{speed}")
+                say(f"round {number} of {settings.rounds}, {name}: {facts['peak_mb']:.0f} MB{speed}")
     return {
         **summarize(rounds),
-        "set": {"images": protocol.images, "gigabytes": protocol.gigabytes},
+        "set": {"images": settings.images, "gigabytes": settings.gigabytes},
         "processor": processor_name(),
         "cores": cores(),
-        "settings": dataclasses.asdict(protocol),
+        "settings": dataclasses.asdict(settings),
         "rounds": rounds,
     }
 
@@ -115,14 +116,36 @@ def summarize(rounds):
     }
 
 
-def _write(path, count, protocol):
+def table(measured):
+    """The result of `measure_streaming` as lines of text."""
+    settings = measured["settings"]
+    lines = [
+        f"{settings['model']}, {measured['set']['images']:,} images of {settings['size']} x {settings['size']}, "
+        f"{settings['gigabytes']:g} GB, {settings['rounds']} rounds of {settings['steps']} steps, {measured['processor']}",
+        "",
+        f"{'':<8}{'peak MB':>9}{'images/s':>10}{'waiting':>9}",
+    ]
+    for name, peak in measured["peak_mb"].items():
+        speed = f"{measured['images_per_second'][name]:>10.1f}{measured['waiting'][name]:>9.1%}" if name != "empty" else ""
+        lines.append(f"{name:<8}{peak:>9.0f}{speed}")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"On the disk the set takes {measured['extra_mb']:.0f} MB more than an almost empty one, and trains at "
+            f"{measured['speed_ratio']:.2f} times the speed of the one in memory.",
+        ]
+    )
+
+
+def _write(path, count, settings):
     """Writes a set of noise; of the training images a block at a time, so that this process stays small."""
     import h5py
     import numpy as np
 
     from keras_resnet.data import Split, write_signs
 
-    random, shape = np.random.default_rng(0), (protocol.size, protocol.size, 3)
+    random, shape = np.random.default_rng(0), (settings.size, settings.size, 3)
     few = Split(random.integers(0, 256, (_TEST, *shape), np.uint8), np.arange(_TEST) % 6)
     write_signs(path, few, few, "012345")
     with h5py.File(path / "train_signs.h5", "w") as file:
@@ -133,11 +156,11 @@ def _write(path, count, protocol):
         file["train_set_y"], file["list_classes"] = np.arange(count) % 6, np.arange(6)
 
 
-def _run(name, folder, protocol):
+def _run(name, folder, settings):
     """One run in a process of its own. Returns what it says, a dict."""
     job = {
         "data": str(folder / ("small" if name == "empty" else "large")), "stream": name == "disk",
-        "steps": 1 if name == "empty" else protocol.steps, "model": protocol.model, "batch_size": protocol.batch_size,
+        "steps": 1 if name == "empty" else settings.steps, "model": settings.model, "batch_size": settings.batch_size,
     }  # fmt: skip
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     words = [sys.executable, "-m", "keras_resnet.bench.stream", json.dumps(job)]
