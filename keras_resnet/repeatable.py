@@ -3,6 +3,7 @@
 `import keras_resnet` loads no framework; the functions here load Keras and its backend when they are called.
 """
 
+import contextlib
 import os
 
 from keras_resnet.errors import RunError, one_of
@@ -33,6 +34,70 @@ def seed_everything(seed):
     import keras
 
     keras.utils.set_random_seed(seed)
+
+
+@contextlib.contextmanager
+def deterministic(wanted=True):
+    """Within the `with` block the backend computes, on a processor, the same bits at every start.
+
+    TensorFlow and PyTorch have a switch for that, which is put back at the end; JAX's programs for the processor are so by
+    themselves. On graphics cards nothing is changed: some operations have no such form there.
+
+    Args:
+        wanted: False changes nothing.
+
+    Yields:
+        Whether it holds, a bool.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if not wanted or _has_cards(backend):
+        yield False
+        return
+    read, write = _SWITCH.get(backend, (lambda: True, lambda value: None))
+    before = read()
+    write(True)
+    try:
+        yield True
+    finally:
+        write(before)
+
+
+def _has_cards(backend):
+    """Whether the backend computes on something else than the processor."""
+    return _LOOK[backend]()["devices"] != ["CPU"]
+
+
+def _tensorflow_is_deterministic():
+    from tensorflow.python.framework import config  # the public module has only the way in
+
+    return config.is_op_determinism_enabled()
+
+
+def _set_tensorflow_deterministic(value):
+    from tensorflow.python.framework import config
+
+    (config.enable_op_determinism if value else config.disable_op_determinism)()
+
+
+def _torch_is_deterministic():
+    import torch
+
+    return torch.are_deterministic_algorithms_enabled()
+
+
+def _set_torch_deterministic(value):
+    import torch
+
+    torch.use_deterministic_algorithms(value)
+
+
+# Backend -> how its switch is read and set.
+_SWITCH = {
+    "tensorflow": (_tensorflow_is_deterministic, _set_tensorflow_deterministic),
+    "torch": (_torch_is_deterministic, _set_torch_deterministic),
+}
 
 
 class Numerics(dict):

@@ -86,11 +86,15 @@ def test_it_tells_the_threads_and_kernels_that_the_user_chose():
 TORCH = """
 import torch
 import keras_resnet as kr
+from keras_resnet import repeatable
 torch.set_num_threads(1)
 torch.backends.cuda.matmul.allow_tf32 = True
 torch.backends.cudnn.allow_tf32 = False
 with kr.numerics() as facts:
     print(facts['backend'], facts['tf32'], torch.backends.cuda.matmul.allow_tf32, facts['threads']['intra'])
+with repeatable.deterministic():
+    print(torch.are_deterministic_algorithms_enabled())
+print(torch.are_deterministic_algorithms_enabled())
 print(torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, kr.numerics(None)['tf32'])
 """
 
@@ -107,7 +111,7 @@ print(jax.config.jax_default_matmul_precision)
 @pytest.mark.parametrize(
     ("backend", "program", "printed"),
     [
-        ("torch", TORCH, "torch False False 1 True False True"),
+        ("torch", TORCH, "torch False False 1 True False True False True"),
         ("jax", JAX, "True jax False float32 CPU None"),
     ],
 )
@@ -115,6 +119,24 @@ def test_the_other_backends(backend, program, printed):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"the backend {backend} is not installed")
     assert python(program, KERAS_BACKEND=backend) == printed.split()
+
+
+def test_determinism_holds_within_the_block_alone(monkeypatch):
+    from tensorflow.python.framework import config
+
+    from keras_resnet import repeatable
+
+    assert not config.is_op_determinism_enabled()
+    with repeatable.deterministic() as holds:
+        assert holds and config.is_op_determinism_enabled()
+    with repeatable.deterministic(False) as holds:
+        assert not holds and not config.is_op_determinism_enabled()
+    with pytest.raises(ZeroDivisionError), repeatable.deterministic():
+        raise ZeroDivisionError
+    assert not config.is_op_determinism_enabled()
+    monkeypatch.setitem(repeatable._LOOK, "tensorflow", lambda: {"devices": ["a graphics card"]})
+    with repeatable.deterministic() as holds:
+        assert not holds and not config.is_op_determinism_enabled()
 
 
 def test_another_value_is_refused():

@@ -8,9 +8,26 @@ from keras_resnet.cli.output import add_common, result, say
 
 _TRAIN = "images per second of training, against stock Keras and PyTorch"
 _LOAD = "seconds to load a weight file of 100 MB, against Keras and a plain read of it"
-_SCALE = "images per second of one training process against two, and on paper what more machines give"
-_REMAT = "memory and time of a training step with `train --remat` against one without"
 _ACCURACY = "test accuracy and the minutes that it takes, against stock Keras"
+
+# Subcommand -> what measures it, one line of help, arguments of the example. Its module has `Settings` and `table`.
+_BY_SETTINGS = {
+    "scale": (
+        "measure_scaling",
+        "images per second of one training process against two, and on paper what more machines give",
+        "--model resnet18 --json",
+    ),
+    "remat": (
+        "measure_remat",
+        "memory and time of a training step with `train --remat` against one without",
+        "--size 224 --batch-size 16",
+    ),
+    "stream": (
+        "measure_streaming",
+        "memory and speed of training on a set that stays on the disk, against the same set in memory",
+        "--gigabytes 2",
+    ),
+}
 
 
 def add_arguments(parser):
@@ -20,13 +37,14 @@ def add_arguments(parser):
     _add_train(actions)
     _add_load(actions)
     _add_accuracy(actions)
-    _add_numbers(actions, "scale", _SCALE, "keras-resnet bench scale --model resnet18 --json")
-    _add_numbers(actions, "remat", _REMAT, "keras-resnet bench remat --size 224 --batch-size 16")
+    for name, (_, summary, example) in _BY_SETTINGS.items():
+        _add_numbers(actions, name, summary, f"keras-resnet bench {name} {example}")
 
 
 def run(arguments):
     """Runs the subcommand that was parsed. Returns its exit status, None for success."""
-    actions = {"train": _train, "load": _load, "accuracy": _accuracy, "scale": _scale, "remat": _remat}
+    actions = {"train": _train, "load": _load, "accuracy": _accuracy}
+    actions |= {name: _measure(name, measure) for name, (measure, *_) in _BY_SETTINGS.items()}
     return actions[arguments.action](arguments)
 
 
@@ -44,22 +62,16 @@ def _add_numbers(actions, name, summary, example):
     add_common(parser, example)
 
 
-def _given(settings, arguments):
-    return settings(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(settings)})
+def _measure(module, measure):
+    """The function of a subcommand of `_add_numbers`: ``measure`` is the name of the one that measures."""
 
+    def call(arguments):
+        bench = importlib.import_module(f"keras_resnet.bench.{module}")
+        given = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(bench.Settings)}
+        measured = getattr(bench, measure)(bench.Settings(**given), say=say)
+        result(measured, bench.table(measured), arguments.json)
 
-def _scale(arguments):
-    from keras_resnet.bench import scale
-
-    measured = scale.measure_scaling(_given(scale.Settings, arguments), say=say)
-    result(measured, scale.table(measured), arguments.json)
-
-
-def _remat(arguments):
-    from keras_resnet.bench import remat
-
-    measured = remat.measure_remat(_given(remat.Settings, arguments), say=say)
-    result(measured, remat.table(measured), arguments.json)
+    return call
 
 
 def _add_train(actions):

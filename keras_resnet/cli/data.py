@@ -121,7 +121,7 @@ def _check_text(report):
 
 
 def _pack(arguments):
-    from keras_resnet.data.folder import pack_folder
+    from keras_resnet.data.pack import pack_folder
 
     with _progress_shown():
         report = pack_folder(

@@ -1,5 +1,6 @@
 """`keras-resnet train`: a run folder from an image set."""
 
+import argparse
 import contextlib
 import dataclasses
 import sys
@@ -15,7 +16,7 @@ _NUMBERS = {
     "learning_rate": (float, "R", "the highest learning rate (default: the recipe's)"),
     "accumulate": (int, "N", "average the gradients of N batches for one update"),
     "early_stopping": (int, "N", "end when the validation loss has not fallen for N epochs; the last epoch counts"),
-    "size": (int, "S", "resize the images to S x S pixels"),
+    "size": (int, "S", "resize the images to S x S pixels (default: as they are; photographs 64)"),
     "per_class": (int, "N", "train on N images of each class alone, spread over the people of the set"),
 }
 
@@ -27,7 +28,8 @@ def add_arguments(parser):
 
     rows = "\n".join(f"  {name:<13}{recipe.epochs:>3} epochs: {recipe.summary}" for name, recipe in RECIPES.items())
     parser.description = f"{parser.description}\n\nrecipes:\n{rows}"
-    parser.add_argument("--data", required=True, metavar="SET", help="image set in the SIGNS layout")
+    text = "image set in the SIGNS layout; or a folder of class folders of photographs, or of train/ and test/ with such"
+    parser.add_argument("--data", required=True, metavar="SET", help=text)
     parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--model", default="resnet50", help="a network of the catalogue (default: %(default)s)")
     parser.add_argument("--recipe", default="signs", metavar="NAME", help="one of those above (default: %(default)s)")
@@ -38,12 +40,20 @@ def add_arguments(parser):
         "--validation-fraction", type=float, default=0.1, metavar="F",
         help="share of the training images kept for validation, by group where known (default: %(default)s)",
     )  # fmt: skip
+    text = "share of the photographs of a folder without train/ and test/ to test on"
+    parser.add_argument("--test-fraction", type=float, metavar="F", help=text)
+    text = "columns file and group: the photographs of one group stay on one side"
+    parser.add_argument("--groups", metavar="FILE.csv", help=text)
+    text = "read images from the disk as they are needed (default: where a split has more than 100 MB of pixels)"
+    parser.add_argument("--stream", action=argparse.BooleanOptionalAction, default=None, help=text)
     text = "start from a run folder or a weight file; without one, from random weights"
     parser.add_argument("--weights", metavar="FILE", help=text)
     text = "keep the network from its input to this stage as it is: stem, stage2 .. stage5, none (default: the recipe's)"
     parser.add_argument("--freeze", choices=["none", *STAGES], metavar="STAGE", help=text)
     parser.add_argument("--precision", choices=PRECISIONS, help="of the layers' computations (default: the recipe's)")
     parser.add_argument("--class-weights", action="store_true", help="weigh the images of rare classes more")
+    text = "allow operations whose last digits differ from start to start; a resumed run may then end otherwise"
+    parser.add_argument("--fast", action="store_true", help=text)
     text = "compute blocks again for their gradients instead of keeping all outputs: less memory, more time, the same numbers"
     parser.add_argument("--remat", action="store_true", help=text)
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
@@ -84,11 +94,11 @@ def run(arguments):
 
 
 def _alone(arguments):
-    from keras_resnet.data import load_signs
+    from keras_resnet.data import load
     from keras_resnet.train.options import settings
 
     # A bad set or setting is told at once, not after the framework has loaded.
-    load_signs(arguments.data)
+    load(arguments.data, test_fraction=arguments.test_fraction, groups=arguments.groups, stream=True)
     given = _keywords(arguments)
     choices = {
         name: value for name, value in given.items() if name not in ("data", "out", "model", "recipe", "epochs", "resume")
@@ -132,6 +142,7 @@ def _report(outcome, arguments):
 def _keywords(arguments):
     """The keyword arguments of `train.run`."""
     names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard", "remat")
+    names += ("test_fraction", "groups", "stream", "fast")
     keywords = {name: getattr(arguments, name) for name in names}
     given = {name: getattr(arguments, name) for name in (*_NUMBERS, "precision", "freeze")}
     keywords |= {name: value for name, value in given.items() if value is not None}

@@ -8,11 +8,13 @@ import importlib
 # Public name -> the module that holds it.
 _HOMES = {
     "check": "audit",
-    "SignsSet": "signs",
-    "Split": "signs",
+    "SignsSet": "sets",
+    "Split": "sets",
+    "load": "source",
+    "load_folder": "folder",
     "load_signs": "signs",
     "write_signs": "signs",
-    "pack_folder": "folder",
+    "pack_folder": "pack",
     "make_synthetic": "synthetic",
     "sample_grid": "grid",
     "split_indices": "split",

@@ -1,9 +1,13 @@
 """Batches for `model.fit`: shuffled, augmented beside the training step, the same for the same seed."""
 
+import contextlib
+
 import keras
 import numpy as np
 
 from keras_resnet.data.augment import augment
+from keras_resnet.data.stored import shuffled
+from keras_resnet.errors import DataError
 
 
 class Batches(keras.utils.PyDataset):
@@ -12,7 +16,7 @@ class Batches(keras.utils.PyDataset):
     Batch ``i`` of epoch ``e`` depends on `(seed, e, i)` alone: not on what came before it, nor on timing.
 
     Args:
-        split: a `Split`: images uint8 `(N, H, W, 3)`, labels int `(N,)`.
+        split: a `Split`: images uint8 `(N, H, W, 3)`, in memory or on the disk, labels int `(N,)`.
         classes: number of classes.
         batch_size: images a batch; while training, a last short batch is left out (its statistics would be poor).
         augmentation: an `Augmentation`; given, the images are shuffled too.
@@ -21,6 +25,9 @@ class Batches(keras.utils.PyDataset):
         part: `(i, n)` for the i-th, from 0, of the n equal parts of each batch; ``batch_size`` is still that of the whole.
 
     A batch is `(images, targets)`: uint8 `(B, H, W, 3)` and one-hot float32 `(B, classes)`.
+
+    Attributes:
+        fault: the `DataError` of a batch that could not be made; None without. See `faults_told`.
     """
 
     def __init__(self, split, classes, *, batch_size=32, augmentation=None, seed=0, epoch=0, part=(0, 1)):
@@ -30,7 +37,7 @@ class Batches(keras.utils.PyDataset):
         self.split, self.classes, self.batch_size = split, classes, min(batch_size, len(split))
         self.augmentation, self.seed, self.epoch = augmentation, seed, epoch
         self.part = part
-        self._order = self._shuffled()
+        self._order, self.fault = self._shuffled(), None
 
     def __len__(self):
         """The number of batches in an epoch."""
@@ -43,7 +50,11 @@ class Batches(keras.utils.PyDataset):
         count, (number, parts) = len(chosen), self.part
         first = number * count // parts
         chosen = chosen[first : (number + 1) * count // parts]
-        images = self.split.images[chosen]
+        try:
+            images = self.split.images[chosen]
+        except DataError as fault:
+            self.fault = fault
+            raise
         if self.augmentation is not None:
             generator = np.random.default_rng((self.seed, self.epoch, index))
             images = augment(images, self.augmentation, generator, first, count)
@@ -58,4 +69,20 @@ class Batches(keras.utils.PyDataset):
         if self.augmentation is None:
             return np.arange(len(self.split))
         # One more number than a batch's seed has: the order is independent of every batch's augmentation.
-        return np.random.default_rng((self.seed, self.epoch, 0, 1)).permutation(len(self.split))
+        return shuffled(self.split.images, np.random.default_rng((self.seed, self.epoch, 0, 1)))
+
+
+@contextlib.contextmanager
+def faults_told(*sources):
+    """Raises the `DataError` of a batch itself, where a framework has wrapped it in an error of its own.
+
+    Args:
+        sources: `Batches` that are used within, or None.
+    """
+    try:
+        yield
+    except Exception:
+        fault = next((batches.fault for batches in sources if batches is not None and batches.fault), None)
+        if fault is None:
+            raise
+        raise fault from None

@@ -14,13 +14,14 @@ Labels of shape `(1, m)` and `(m, 1)` are accepted too.
 """
 
 import contextlib
-import hashlib
-from dataclasses import dataclass
+import dataclasses
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from keras_resnet.data.sets import SignsSet, Split
+from keras_resnet.data.stored import Hdf5Images, StoredImages, stays_on_disk
 from keras_resnet.errors import DataError
 from keras_resnet.files import open_hdf5, whole
 
@@ -30,78 +31,17 @@ DEFAULT_FOLDER = "datasets"  # where the notebooks of the course keep the two fi
 _LAYOUT = f"a folder with {TRAIN_FILE} and {TEST_FILE}, or one .h5 file with the datasets of both"
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """One part of a set: N images with their labels.
-
-    Attributes:
-        images: uint8 `(N, H, W, 3)`, RGB, 0 to 255.
-        labels: int64 `(N,)`, 0 to the number of classes less one.
-        groups: int64 `(N,)`, equal for photos of the same person; None where that is not known.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray | None = None
-
-    def __len__(self):
-        return len(self.images)
-
-
-@dataclass(frozen=True, eq=False)
-class SignsSet:
-    """A whole set: training and test images, the names of the classes, and where it was read from."""
-
-    train: Split
-    test: Split
-    class_names: tuple[str, ...]
-    path: Path
-
-    @property
-    def image_shape(self):
-        """`(H, W, C)` of every image."""
-        return tuple(self.train.images.shape[1:])
-
-    def resized(self, size):
-        """The same set with images of ``size`` x ``size`` pixels; itself where they are so already.
-
-        Raises:
-            DataError: the images are not square.
-        """
-        height, width, _ = self.image_shape
-        if height != width:
-            raise DataError(f"{self.path} has images of {height} x {width}; expected square ones to resize to {size} x {size}")
-        if height == size:
-            return self
-        parts = [Split(resize(part.images, size), part.labels, part.groups) for part in (self.train, self.test)]
-        return SignsSet(*parts, self.class_names, self.path)
-
-    def fingerprint(self):
-        """SHA-256, in hexadecimal, of the images and labels of both splits: equal for equal data, wherever it lies."""
-        digest = hashlib.sha256()
-        for split in (self.train, self.test):
-            digest.update(repr(split.images.shape).encode())
-            digest.update(np.ascontiguousarray(split.images))
-            digest.update(np.ascontiguousarray(split.labels, dtype="<i8"))
-        return digest.hexdigest()
-
-
-def resize(images, size):
-    """Images uint8 `(N, H, W, 3)` as `(N, size, size, 3)`: bilinear, with antialiasing where they get smaller (Pillow's)."""
-    from PIL import Image
-
-    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images])
-
-
-def load_signs(path=None):
+def load_signs(path=None, *, stream=None):
     """Reads and checks a set in the SIGNS layout.
 
     Args:
         path: a folder with `train_signs.h5` and `test_signs.h5`, or one `.h5` file with the datasets of both. None
             looks in `./datasets`.
+        stream: True leaves the images on the disk, as `StoredImages`, False reads them into memory; None leaves those of a
+            split there that has more than 100 MB of pixels.
 
     Returns:
-        A `SignsSet`, in memory.
+        A `SignsSet`.
 
     Raises:
         DataError: in one line, for whatever is missing, damaged, or not of the layout above.
@@ -113,8 +53,8 @@ def load_signs(path=None):
     for file in (train_file, test_file):
         if not file.exists():
             raise DataError(f"No {file.name} in the folder {path}; an image set is {_LAYOUT}")
-    train, train_names = _read_split(train_file, "train")
-    test, test_names = _read_split(test_file, "test")
+    train, train_names = _read_split(train_file, "train", stream)
+    test, test_names = _read_split(test_file, "test", stream)
     _check_agreement(path, (train, train_names), (test, test_names))
     return SignsSet(train, test, train_names, path)
 
@@ -160,7 +100,7 @@ def _default_path():
     )
 
 
-def _read_split(path, prefix):
+def _read_split(path, prefix, stream):
     """The `Split` and the class names of one file; ``prefix`` is "train" or "test"."""
 
     def where(part):
@@ -171,7 +111,15 @@ def _read_split(path, prefix):
         images = _dataset(file, _key(prefix, "images"), path)
         labels = _dataset(file, _key(prefix, "labels"), path)[()]
         groups = _dataset(file, _key(prefix, "groups"), path)[()] if _key(prefix, "groups") in file else None
-        return _checked_split(images, labels, groups, names, where), names
+        split = _checked_split(images, labels, groups, names, where)
+        return dataclasses.replace(split, images=_images(split.images, path, stream)), names
+
+
+def _images(dataset, path, stream):
+    """The images of an open dataset: an array, or `StoredImages`."""
+    if stays_on_disk(stream, dataset.size):
+        return StoredImages(Hdf5Images(path, dataset.name, dataset.shape, dataset.chunks and dataset.chunks[0]))
+    return dataset[()]
 
 
 def _key(prefix, part):
@@ -198,7 +146,7 @@ def _dataset(file, key, path):
 
 
 def _checked_split(images, labels, groups, class_names, where):
-    """A `Split` of arrays, or HDF5 datasets, that fit together; ``where(part)`` names a part in the messages."""
+    """A `Split` of arrays, or HDF5 datasets, that fit together, the images as they came; ``where(part)`` names a part."""
     _check_images(images, where("images"))
     labels = _one_per_image(labels, len(images), where("labels"))
     outside = (labels < 0) | (labels >= len(class_names))
@@ -210,7 +158,7 @@ def _checked_split(images, labels, groups, class_names, where):
         )
     if groups is not None:
         groups = _one_per_image(groups, len(images), where("groups")).astype(np.int64)
-    return Split(np.asarray(images), labels.astype(np.int64), groups)
+    return Split(images, labels.astype(np.int64), groups)
 
 
 def _check_images(images, where):

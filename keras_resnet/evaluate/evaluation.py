@@ -1,7 +1,11 @@
 """A run and a labelled set: what the run's network says of it, in numbers and as a page."""
 
+from pathlib import Path
+
 import numpy as np
 
+from keras_resnet.data.source import is_photographs, load
+from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import figures
 from keras_resnet.evaluate.metrics import score
@@ -17,7 +21,8 @@ def report(run, data, *, out=None):
 
     Args:
         run: the run folder.
-        data: a `SignsSet`, or the path of one.
+        data: a `SignsSet`, or the path of one, or a folder of photographs; see `data.load`. All photographs of a folder without
+            `train` and `test` are looked at, but of the folder that the run was trained on its own test images alone.
         out: folder for `confusion.png`, `mistakes.png` and `report.html`; None writes nothing.
 
     Returns:
@@ -28,15 +33,25 @@ def report(run, data, *, out=None):
         DataError: the set is damaged, or its image size or classes are not those of the run. A run that resized its images
             resizes these too.
     """
-    from keras_resnet.data import load_signs
-
     workdir = Workdir(run)
     record = workdir.read()
-    signs = as_in_run(record, data if hasattr(data, "test") else load_signs(data))
+    signs = as_in_run(record, data if hasattr(data, "test") else _load(record, data))
     scores = score(predict(workdir.load_model(), signs.test.images), signs.test.labels, signs.class_names)
     if out is not None:
         write(Workdir(out), record, signs, scores, log=None)
     return scores
+
+
+def _load(record, path):
+    """The set at a path. Photographs come in the size of the run's images; those that the run itself parted are parted again
+    as they were, others without a folder `test` are all test images."""
+    if not is_photographs(path):
+        return load(path)
+    parting = record.get("photographs") or {}
+    again = parting and Path(path).resolve() == Path(record["data"]["path"]).resolve()
+    parted = (Path(path) / "test").is_dir() and (Path(path) / "train").is_dir()
+    how = parting if again else {} if parted else {"test_fraction": 1}
+    return load(path, size=record["data"]["shape"][0], **how)
 
 
 def as_in_run(record, signs):
@@ -59,7 +74,9 @@ def as_in_run(record, signs):
 
 
 def predict(model, images, batch_size=64):
-    """Probabilities float32 `(N, classes)` for images uint8 `(N, H, W, 3)`."""
+    """Probabilities float32 `(N, classes)` for images uint8 `(N, H, W, 3)`, which may lie on the disk."""
+    if isinstance(images, StoredImages):
+        return np.concatenate([np.asarray(model.predict_on_batch(chunk)) for chunk in chunks(images, batch_size)])
     return np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
 
 

@@ -96,7 +96,7 @@ def mistakes(images, scores, path, limit=12):
     Raises:
         DataError: `images` is not of that form, or not the set that was scored.
     """
-    images, path = np.asarray(images), Path(path)
+    images, path = images if hasattr(images, "shape") else np.asarray(images), Path(path)  # those on the disk stay there
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[::3] != (scores.images, 3):
         raise DataError(
             f"Images of shape {images.shape}, {images.dtype}; expected ({scores.images}, H, W, 3), uint8: those scored"

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from keras_resnet.data.folder import read_photo
-from keras_resnet.data.signs import resize
+from keras_resnet.data.photo import read_photo, resize
 from keras_resnet.errors import DataError
 from keras_resnet.workdir import Workdir
 
@@ -37,7 +36,7 @@ class Predictor:
         """A photograph as the images of the run's set were made: uint8 `(H, W, 3)`, its central square.
 
         Raises:
-            DataError: as `data.folder.read_photo`.
+            DataError: as `data.photo.read_photo`.
         """
         size = self._record["data"].get("set_shape", self.image_shape)[0]
         return self._resized(read_photo(path, size)[None])[0]

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_resnet.data import SignsSet, Split, load_signs, split_indices
+from keras_resnet.data import SignsSet, Split, split_indices
+from keras_resnet.data.source import is_photographs, load
 from keras_resnet.errors import DataError
 
 
@@ -31,14 +32,19 @@ def read(path, options):
     """Reads a set and chooses its images.
 
     Args:
-        path: of a SIGNS set.
+        path: of a SIGNS set or a folder of photographs.
         options: an `Options`.
 
     Raises:
         DataError: the set is damaged, or an option cannot be met by it.
     """
-    whole = load_signs(path)
-    signs = whole if options.size is None else whole.resized(options.size)
+    # The test images hang on no seed of training.
+    how = {name: getattr(options, name) for name in ("test_fraction", "groups", "stream")}
+    if is_photographs(path):
+        whole = signs = load(path, size=options.size, **how)
+    else:
+        whole = load(path, **how)
+        signs = whole if options.size is None else whole.resized(options.size)
     train, validation = cut(signs.train, options.validation_fraction, options.seed)
     if options.per_class is not None:
         train = few(train, options.per_class, signs.class_names, options.seed)
@@ -48,7 +54,7 @@ def read(path, options):
 def cut(split, fraction, seed):
     """The training and the validation images (None without) of the training split."""
     kept, held = split_indices(split.labels, fraction, groups=split.groups, seed=seed)
-    return take(split, kept), take(split, held) if len(held) else None
+    return split.chosen(kept), split.chosen(held) if len(held) else None
 
 
 def few(split, count, class_names, seed):
@@ -80,12 +86,7 @@ def few(split, count, class_names, seed):
             taken[groups[member]] = turn + 1
             turns.append((turn, rank[groups[member]], member))
         chosen += [member for _, _, member in sorted(turns)[:count]]
-    return take(split, np.sort(chosen))
-
-
-def take(split, chosen):
-    """The images of a split at some indices, as a `Split`."""
-    return Split(split.images[chosen], split.labels[chosen], None if split.groups is None else split.groups[chosen])
+    return split.chosen(np.sort(chosen))
 
 
 def balanced_weights(labels):

@@ -19,8 +19,14 @@ class Options:
         size: None, or the height and width in pixels that the images are resized to.
         per_class: None, or how many images of each class are trained on, spread over the people of the set; the validation
             images are cut before, from all.
+        stream: whether the images stay on the disk and are read, or photographs decoded, as they are needed; None where a split
+            has more than 100 MB of pixels. See `data.stored` for the order that they then come in.
+        test_fraction: of a folder of photographs without `train` and `test`, the share to test on; see `data.load_folder`.
+        groups: None, or the CSV file of such a folder that says which photographs belong together.
         weights: None for random weights; a run folder, a weight file of any library, or a name that `create_model` takes.
             The classifier is loaded where its classes are the set's.
+        fast: whether operations are allowed whose last digits differ from start to start; see `repeatable.deterministic`. A
+            run that is killed and resumed then need not end with the weights of one without a break.
         remat: whether what lies inside a block is computed again for its gradients instead of being kept: less memory, more
             time, the same numbers up to rounding.
         callbacks: of Keras; called after the run's own.
@@ -36,7 +42,11 @@ class Options:
     validation_fraction: float = 0.1
     size: int | None = None
     per_class: int | None = None
+    stream: bool | None = None
+    test_fraction: float | None = None
+    groups: object = None
     weights: object = None
+    fast: bool = False
     remat: bool = False
     callbacks: tuple = ()
     tensorboard: bool = False
@@ -48,6 +58,14 @@ class Options:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise RunError(f"{name}: expected None or at least 1, received {value!r}")
+        if self.test_fraction is not None and not 0 < self.test_fraction < 1:
+            raise RunError(f"test_fraction: expected None or more than 0 and less than 1, received {self.test_fraction!r}")
+
+    def photographs(self):
+        """How a folder of photographs is parted, a dict of plain values; None where it is not."""
+        if self.test_fraction is None:
+            return None
+        return {"test_fraction": self.test_fraction, "groups": None if self.groups is None else str(self.groups)}
 
 
 _OPTIONS = tuple(each.name for each in dataclasses.fields(Options))

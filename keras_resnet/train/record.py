@@ -1,5 +1,6 @@
 """The record of a run, `run.json`: made before training starts, compared when it goes on, completed at its end."""
 
+import math
 import platform
 import shlex
 from dataclasses import replace
@@ -7,15 +8,19 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
-from keras_resnet.repeatable import numerics
+from keras_resnet.repeatable import deterministic, numerics
 from keras_resnet.train.recipe import FLAGS, Recipe, complete
 from keras_resnet.train.recipes import RECIPES
 from keras_resnet.version import __version__
 
 # What must be equal for a run to go on; where an older record has no such key it was None.
-_FIXED = ("model", "recipe", "seed", "validation_fraction", "size", "per_class", "weights", "class_names")
+_FIXED = (
+    "model", "recipe", "seed", "validation_fraction", "size", "per_class", "weights", "class_names", "stream", "photographs",
+)  # fmt: skip
+PHOTOS = 512  # of a set on the disk, looked at for `photo_statistics`
 
 # Mode of `preprocess_input` -> what the saved model does to pixels itself.
 _PIXELS = {
@@ -45,6 +50,8 @@ def new_record(setup, out):
         "validation_fraction": options.validation_fraction,
         "size": options.size,
         "per_class": options.per_class,
+        "stream": options.stream,
+        "photographs": options.photographs(),
         "weights": start.weights and {"path": start.weights, "sha256": start.sha256, "head": start.head},
         "class_names": list(images.signs.class_names),
         "data": {
@@ -60,9 +67,14 @@ def new_record(setup, out):
         },
         "pixels": start.pixels,
         "preprocessing": f"none: the saved model takes pixels 0 to 255 and {_PIXELS[start.pixels]} itself",
-        "numerics": dict(numerics(tf32=None)),
+        "numerics": {**numerics(tf32=None), "deterministic": _is_deterministic(options)},
         "versions": _versions(),
     }
+
+
+def _is_deterministic(options):
+    with deterministic(not options.fast) as holds:
+        return holds
 
 
 def _command(setup, out):
@@ -75,9 +87,11 @@ def _command(setup, out):
     flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
     flags |= {
         name: getattr(options, name)
-        for name in ("size", "per_class", "weights", "tensorboard", "remat")
+        for name in ("size", "per_class", "weights", "test_fraction", "groups", "fast", "tensorboard", "remat")
         if getattr(options, name)
     }
+    if options.stream is not None:
+        words.append("--stream" if options.stream else "--no-stream")
     for name, value in flags.items():
         words.append(f"--{name.replace('_', '-')}")
         words += [] if value is True else ["none" if value is None else str(value)]
@@ -90,14 +104,18 @@ def photo_statistics(images):
     """What a photo is compared with before its prediction is trusted.
 
     Args:
-        images: uint8 `(N, H, W, 3)`.
+        images: uint8 `(N, H, W, 3)`; of those on the disk some hundreds count, evenly spaced.
 
     Returns:
         Dict of ``brightness`` and ``contrast`` (mean and standard deviation of an image's pixels, 0 to 255), each
         `[mean, standard deviation]` over the images.
     """
-    flat = images.reshape(len(images), -1)
-    values = {"brightness": flat.mean(axis=1), "contrast": flat.std(axis=1)}
+    if isinstance(images, StoredImages):
+        images = images[:: math.ceil(len(images) / PHOTOS)]
+    # In pieces: the deviations of a large set at once would take eight times its memory.
+    flat = [chunk.reshape(len(chunk), -1) for chunk in chunks(images)]
+    values = {"brightness": [piece.mean(axis=1) for piece in flat], "contrast": [piece.std(axis=1) for piece in flat]}
+    values = {name: np.concatenate(pieces) for name, pieces in values.items()}
     return {name: [float(value.mean()), float(value.std())] for name, value in values.items()}
 
 

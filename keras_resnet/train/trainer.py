@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_resnet.data.pipeline import Batches
-from keras_resnet.errors import RunError
+from keras_resnet.data.pipeline import Batches, faults_told
+from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
+from keras_resnet.repeatable import deterministic
 from keras_resnet.train import callbacks
 from keras_resnet.train.checkpoint import Checkpoint, checkpoints, epochs_of, restore
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster
 from keras_resnet.train.divergence import StopAtNaN
-from keras_resnet.train.images import balanced_weights, take
+from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
 from keras_resnet.train.record import changed_numbers, check_claim, claim, new_record
 from keras_resnet.train.setup import make_network, set_up
@@ -64,7 +65,7 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
     returns when process 0 has written the folder, which is to be one that all processes see.
 
     Args:
-        data: the path of a SIGNS set.
+        data: the path of a SIGNS set, or of a folder of photographs; see `data.load`.
         out: the run folder; must not hold a run, unless ``resume``.
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
@@ -72,9 +73,9 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
         resume: go on after the last epoch that was saved; begin where nothing was; finish a missing report; leave a complete
             run as it is. Model, recipe, seed and images must be those of the beginning. On a CPU the run ends with the very
             weights of one without a break, whenever its process was killed.
-        options: fields of `Options` (``seed``, ``validation_fraction``, ``size``, ``per_class``, ``weights``, ``callbacks``,
-            ``tensorboard``, ``remat``, ``say``, ``verbose``); and fields of `Recipe`, which replace the recipe's:
-            ``precision="bfloat16"``, ``accumulate=4``, ``class_weights=True``, ``early_stopping=5``, ``batch_size=16`` ...
+        options: fields of `Options` (``seed``, ``size``, ``weights``, ``stream``, ``callbacks``, ``verbose`` ...); and fields
+            of `Recipe`, which replace the recipe's: ``precision="bfloat16"``, ``accumulate=4``, ``class_weights=True``,
+            ``early_stopping=5``, ``batch_size=16`` ...
 
     Returns:
         An `Outcome`.
@@ -124,8 +125,10 @@ def _disk_faults_told(workdir, record):
         yield
     except BrokenPipeError:  # of standard output, not of the run folder
         raise
-    except OSError as problem:
-        reason = problem.strerror or " ".join(str(problem).split())
+    except (OSError, WeightsError) as problem:
+        if isinstance(problem, WeightsError) and not isinstance(problem.__cause__, OSError | RuntimeError):
+            raise
+        reason = getattr(problem, "strerror", None) or " ".join(str(problem).split())
         raise RunError(
             f"{workdir.path} cannot be written to: {reason}; {_kept(workdir)}; once that is mended go on with "
             f"{record['command']} --resume"
@@ -148,7 +151,7 @@ def _train(setup, workdir, record):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
     mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
     try:
-        with crew.scope():
+        with deterministic(not setup.options.fast), crew.scope():
             speed = _fit(setup, workdir, done, mirror)
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
@@ -209,16 +212,18 @@ def _fit(setup, workdir, done, mirror):
             epochs = done
     if options.tensorboard:
         own.append(keras.callbacks.TensorBoard(str(workdir / "tensorboard"), write_graph=False))
-    network.fit(
-        batches,
-        validation_data=None if crew.parted else images.validation and Batches(images.validation, classes, batch_size=64),
-        epochs=epochs,
-        initial_epoch=done,
-        verbose=options.verbose,
-        shuffle=False,  # the batches shuffle themselves
-        class_weight=balanced_weights(images.train.labels) if recipe.class_weights else None,
-        callbacks=[*own, *options.callbacks, *([Together(crew)] if crew.parted else [])],
-    )  # at its end Keras takes the averaged weights, where the optimiser has them
+    validation = None if crew.parted else images.validation and Batches(images.validation, classes, batch_size=64)
+    with faults_told(batches, validation):
+        network.fit(
+            batches,
+            validation_data=validation,
+            epochs=epochs,
+            initial_epoch=done,
+            verbose=options.verbose,
+            shuffle=False,  # the batches shuffle themselves
+            class_weight=balanced_weights(images.train.labels) if recipe.class_weights else None,
+            callbacks=[*own, *options.callbacks, *([Together(crew)] if crew.parted else [])],
+        )  # at its end Keras takes the averaged weights, where the optimiser has them
     return speed.images_per_second()
 
 
@@ -228,7 +233,7 @@ def _validation(setup, mirror):
     if not crew.parted or images is None:
         return []
     own = range(crew.index, len(images), crew.size)
-    batches = Batches(take(images, list(own)), setup.network.output_shape[-1], batch_size=64) if own else None
+    batches = Batches(images.chosen(list(own)), setup.network.output_shape[-1], batch_size=64) if own else None
     return [Validation(crew, mirror, batches, len(own))]
 
 

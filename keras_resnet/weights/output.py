@@ -56,7 +56,7 @@ def with_errors_of(path, write, end):
     except (OSError, RuntimeError) as problem:  # h5py raises either where a disk is full
         text = problem.strerror if isinstance(problem, OSError) and problem.strerror else " ".join(str(problem).split())[:300]
         older = "; an older file of that name is as it was" if os.path.isfile(path) else ""
-        raise WeightsError(f"{path} could not be written: {text}{older}") from None
+        raise WeightsError(f"{path} could not be written: {text}{older}") from problem
 
 
 def _put(temporary, end, output):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_resnet.data.folder import read_photo
+from keras_resnet.data.photo import read_photo
 from keras_resnet.errors import DataError
 
 

@@ -1,6 +1,7 @@
 """Runs killed by SIGKILL and resumed end with the very numbers of a run that nothing happened to."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -104,3 +106,18 @@ def test_killed_at_twenty_random_moments_and_resumed(tiny_set, uninterrupted, tm
         assert_same(out, path)
         finished, out = finished + 1, tmp_path / f"killed-{finished + 1}"
     assert kills == 20 and finished >= 1
+
+
+def test_fast_gives_determinism_up(tiny_set, tiny_recipe, tmp_path):
+    from tensorflow.python.framework import config
+
+    from keras_resnet import train
+
+    seen = []
+    look = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append(config.is_op_determinism_enabled()))
+    settings = {"data": tiny_set, "recipe": tiny_recipe, "epochs": 1, "callbacks": [look], "verbose": 0}
+    for fast in (False, True):
+        train.run(out=tmp_path / str(fast), fast=fast, model="resnet-tiny", say=lambda line: None, **settings)
+        record = json.loads((tmp_path / str(fast) / "run.json").read_text())
+        assert record["numerics"]["deterministic"] is not fast and ("--fast" in record["command"]) is fast
+    assert seen == [True, False]

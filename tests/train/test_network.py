@@ -127,7 +127,7 @@ def test_images_too_small_for_the_network_are_told_with_both_sizes(tmp_path):
 def test_a_run_that_resizes_does_so_ever_after(tiny_recipe, tiny_run, tmp_path):
     from PIL import Image
 
-    from keras_resnet.data.folder import read_photo
+    from keras_resnet.data.photo import read_photo
     from keras_resnet.inference import Predictor
 
     write_signs(tmp_path / "small", tiny_split(48, 1, size=24), tiny_split(12, 2, size=24), NAMES)

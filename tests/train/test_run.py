@@ -202,7 +202,7 @@ def test_a_callback_may_end_the_run(tiny_set, tiny_recipe, tmp_path):
 
 def test_what_the_run_was_made_with_is_recorded(tiny_run):
     record = json.loads((tiny_run[1] / "run.json").read_text())
-    assert record["numerics"] == dict(kr.numerics(tf32=None))
+    assert record["numerics"] == {**kr.numerics(tf32=None), "deterministic": True}
     assert record["lineage"] == "chollet" and record["pixels"] == "unit" and record["weights"] is None
     counts = {name: record["data"][name] for name in ("train", "used", "validation", "test")}
     assert counts == {"train": 96, "used": 87, "validation": 9, "test": 24}  # 3 of the 32 of each class

@@ -1,0 +1,68 @@
+"""Photographs as the networks see them: read from a file, and resized."""
+
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_resnet.errors import DataError
+
+
+def read_photo(path, size):
+    """One photograph as the networks see it: upright, on white, its central square, resized with antialiasing.
+
+    Greyscale (8 and 16 bits), palette, transparent and CMYK images become RGB; of an animation, the first frame counts.
+
+    Args:
+        path: the file, of any format that Pillow reads.
+        size: height and width of the result in pixels.
+
+    Returns:
+        uint8 `(size, size, 3)`, RGB, 0 to 255.
+
+    Raises:
+        DataError: for a file that is missing, damaged, too large to decode safely, or of 32-bit pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns from 89 million pixels on, which cameras reach, and raises from 179 million on.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.draft(None, (2 * size, 2 * size))  # a JPEG decodes at a fraction of its size, never below this
+                return _square(_to_rgb(ImageOps.exif_transpose(image)), size)
+    except Image.DecompressionBombError as problem:
+        raise DataError(f"{path} is too large to be decoded safely: {problem}") from None
+    except DataError as problem:
+        raise DataError(f"{path}: {problem}") from None
+    except FileNotFoundError:
+        raise DataError(f"No such file: {path}") from None
+    except Exception as problem:  # the decoders of Pillow raise nearly every built-in exception on damaged files
+        fault = "not of a format that Pillow reads" if isinstance(problem, Image.UnidentifiedImageError) else problem
+        raise DataError(f"{path} cannot be read as an image: {fault}") from None
+
+
+def _to_rgb(image):
+    """The Pillow image in mode RGB, 8 bits."""
+    if image.mode == "F":
+        raise DataError("floating-point pixels have no known range; expected 8 or 16 bits")
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise DataError(f"pixels from {values.min()} to {values.max()}; expected 8 or 16 bits, 0 to 65535")
+        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")  # 65535 / 255 = 257
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _square(image, size):
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS, box=box))
+
+
+def resize(images, size):
+    """Images uint8 `(N, H, W, 3)` as `(N, size, size, 3)`: bilinear, with antialiasing where they get smaller (Pillow's)."""
+    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images])

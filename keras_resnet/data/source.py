@@ -1,0 +1,43 @@
+"""An image set by its path, whatever it is there: the SIGNS layout, or class folders of photographs."""
+
+from pathlib import Path
+
+from keras_resnet.data.folder import load_folder
+from keras_resnet.data.signs import TEST_FILE, TRAIN_FILE, load_signs
+from keras_resnet.errors import DataError
+
+
+def load(path=None, *, size=None, test_fraction=None, groups=None, seed=0, stream=None):
+    """Reads an image set.
+
+    Args:
+        path: a set in the SIGNS layout, as for `load_signs`; or a folder of photographs, as for `load_folder`: one without
+            `train_signs.h5` and `test_signs.h5` that has subfolders.
+        size: height and width that the images are resized to; None leaves those of a SIGNS set as they are, and gives
+            photographs 64 pixels.
+        test_fraction, groups, seed: how photographs are parted, as for `load_folder`; a SIGNS set is parted already.
+        stream: whether the images stay on the disk and are read as they are needed; None where a split has more than 100 MB
+            of pixels.
+
+    Returns:
+        A `SignsSet`.
+
+    Raises:
+        DataError: in one line.
+    """
+    if is_photographs(path):
+        return load_folder(path, size=size, test_fraction=test_fraction, groups=groups, seed=seed, stream=stream)
+    for name, value in (("test_fraction", test_fraction), ("groups", groups)):
+        if value is not None:
+            raise DataError(f"{name}: expected none, a SIGNS set has its test images already, received {value}")
+    signs = load_signs(path, stream=stream)
+    return signs if size is None else signs.resized(size)
+
+
+def is_photographs(path):
+    """Whether a path is a folder with subfolders and without files of the SIGNS layout."""
+    if path is None or not Path(path).is_dir():
+        return False
+    entries = list(Path(path).iterdir())
+    has_layout = any(entry.name in (TRAIN_FILE, TEST_FILE) for entry in entries)
+    return not has_layout and any(entry.is_dir() and not entry.name.startswith(".") for entry in entries)
