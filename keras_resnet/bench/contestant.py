@@ -31,7 +31,7 @@ def main(argv=None):
     replies = take_standard_output()
     if name in STOCK:
         stock_environment(STOCK[name])
-    build = _stock if name in STOCK else {"keras_resnet": _keras_resnet, "torchvision": _torchvision}[name]
+    build = _stock if name in STOCK else _OTHERS[name]
     train_round, facts = build(settings, *_images(settings))
     for _ in range(WARM_UP_ROUNDS):
         train_round()
@@ -129,12 +129,13 @@ def _images(settings):
     return images, generator.integers(0, settings["classes"], count)
 
 
-def _keras_resnet(settings, images, labels):
+def _keras_resnet(settings, images, labels, fast=False):
     """The training step of `keras_resnet.train.run`: the same network, batches and call, without log and checkpoint."""
     import keras
 
     from keras_resnet.data import Split
     from keras_resnet.data.pipeline import Batches
+    from keras_resnet.repeatable import deterministic
     from keras_resnet.train import RECIPES, training_model
     from keras_resnet.train.callbacks import Speed
 
@@ -149,7 +150,8 @@ def _keras_resnet(settings, images, labels):
 
     def train_round():
         epoch, speed = next(epochs), Speed(recipe.batch_size)
-        network.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2, shuffle=False, callbacks=[speed])
+        with deterministic(not fast):
+            network.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2, shuffle=False, callbacks=[speed])
         return speed.steps
 
     facts = {"network": f"keras_resnet {settings['model']}", "parameters": network.count_params()}
@@ -247,6 +249,13 @@ def _torch_network(classes):
 
         return ResNet50(classes), "ResNet-50 from torch.nn primitives"
     return resnet50(weights=None, num_classes=classes), "torchvision.models.resnet50"
+
+
+_OTHERS = {
+    "keras_resnet": _keras_resnet,
+    "keras_resnet_fast": functools.partial(_keras_resnet, fast=True),
+    "torchvision": _torchvision,
+}
 
 
 def onednn():

@@ -26,7 +26,7 @@ from keras_resnet.errors import BenchError, one_of
 from keras_resnet.train.recipe import PRECISIONS
 from keras_resnet.version import __version__
 
-OURS = "keras_resnet"
+OURS, OURS_FAST = "keras_resnet", "keras_resnet_fast"
 
 CONTESTANTS = {
     OURS: "the step that `keras-resnet train` runs, recipe signs",
@@ -34,6 +34,7 @@ CONTESTANTS = {
     "keras_onednn": "the same with TF_ENABLE_ONEDNN_OPTS=1",
     "keras_onednn_off": "the same with TF_ENABLE_ONEDNN_OPTS=0: stock on processors where TensorFlow leaves oneDNN off",
     "torchvision": "torchvision's resnet50 in PyTorch, channels last; eager, on a graphics card compiled and under autocast",
+    OURS_FAST: "keras_resnet with --fast, which gives up repeatable digits; measured where it is asked for by --only",
 }
 _WITHOUT_ONEDNN = (OURS, "keras", "torchvision")
 
@@ -146,12 +147,14 @@ def measure_training(settings=None, *, only=None, say=print):
 def choose(only, say, device="cpu", backend="tensorflow"):
     """The contestants to measure, in the order of the table.
 
-    Left to itself it leaves out `keras_onednn_off` where `keras` is just that, and both of oneDNN on a graphics card and
-    without TensorFlow; PyTorch's is left out where it is missing.
+    Left to itself it leaves out `keras_resnet_fast`; `keras_onednn_off` where `keras` is just that; both of oneDNN on a
+    graphics card and without TensorFlow; and PyTorch's where it is missing.
     """
     wanted = set(only if only is not None else CONTESTANTS if (device, backend) == ("cpu", "tensorflow") else _WITHOUT_ONEDNN)
     for name in sorted(wanted - set(CONTESTANTS)):
         raise BenchError(one_of("contestant", name, CONTESTANTS))
+    if only is None:
+        wanted.discard(OURS_FAST)
     if only is None and not cpu.onednn_by_default():
         wanted.discard("keras_onednn_off")
     if "torchvision" in wanted and importlib.util.find_spec("torch") is None:
@@ -226,7 +229,7 @@ def _environment(name, threads, device="cpu", backend="tensorflow"):
     the other contestants without what importing this package changes. A backend that is set stays for this package's own."""
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # the last line that a failed child printed is then its error
-    stock = {} if name == OURS else {cpu.MALLOC: "0", "KERAS_BACKEND": backend}
+    stock = {} if name in (OURS, OURS_FAST) else {cpu.MALLOC: "0", "KERAS_BACKEND": backend}
     hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {}
     chosen = {"KERAS_BACKEND": backend} if backend != "tensorflow" else {}  # keras.json may say what it likes of TensorFlow's
     return {**quiet, **chosen, **os.environ, **dict.fromkeys(names, str(threads)), **stock, **hidden}

@@ -1,5 +1,6 @@
 """The training benchmark: its arithmetic, its protocol, and what it compares with."""
 
+import dataclasses
 import io
 import json
 import os
@@ -167,6 +168,24 @@ def test_all_contestants_get_the_same_threads_and_no_graphics_card(monkeypatch):
     assert [environment[name] for name in names] == ["3"] * 3 and environment["CUDA_VISIBLE_DEVICES"] == "-1"
 
 
+def test_the_step_is_repeatable_unless_it_is_the_fast_one(monkeypatch):
+    """As in `train`: the switch of TensorFlow is on while the one trains, and off while the other does."""
+    import keras
+    from tensorflow.python.framework import config
+
+    seen, fit = [], keras.Model.fit
+
+    def watched(self, *arguments, **options):
+        seen.append(config.is_op_determinism_enabled())
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", watched)
+    settings = dataclasses.asdict(train.Settings(model="resnet-tiny", size=32, steps=2, batch_size=2))
+    for name in ("keras_resnet", "keras_resnet_fast"):
+        contestant._OTHERS[name](settings, *contestant._images(settings))[0]()
+    assert seen == [True, False] and not config.is_op_determinism_enabled()
+
+
 def test_importing_this_package_does_not_speed_up_the_others():
     assert train._environment("keras", 2)[cpu.MALLOC] == "0" and cpu.MALLOC not in train._environment("keras_resnet", 2)
 
@@ -177,6 +196,7 @@ def test_onednn_off_is_measured_where_stock_has_it_on(monkeypatch, by_default, c
     names = train.choose(None, lambda line: None)
     assert ("keras_onednn_off" in names) == chosen and names[:3] == ["keras_resnet", "keras", "keras_onednn"]
     assert train.choose(["keras_onednn_off"], print) == ["keras_onednn_off"]
+    assert "keras_resnet_fast" not in names and train.choose(["keras_resnet_fast"], print) == ["keras_resnet_fast"]
 
 
 @pytest.mark.parametrize(("flag", "expected"), [("avx512_vnni", True), ("avx_vnni", True), ("avx2", False)])
