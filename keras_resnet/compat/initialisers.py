@@ -1,10 +1,10 @@
 """The initial weights that TensorFlow drew for `seed=0`, in each of the three ways it has had, on any backend.
 
-| kind          | who drew so                                 | the stream                                                      |
-|---------------|---------------------------------------------|-----------------------------------------------------------------|
-| `"graph"`     | TensorFlow 1, in a session                  | of the graph's and the layer's seed; starts anew in every layer |
-| `"stateless"` | tf.keras of early 2021, and Keras 3 there   | of the layer's seed alone; starts anew in every layer           |
-| `"stateful"`  | tf.keras of 2022 and later, called at once  | of the global and the layer's seed; one that goes on            |
+| kind          | who drew so                                | the stream                                                     |
+|---------------|--------------------------------------------|----------------------------------------------------------------|
+| `"graph"`     | TensorFlow 1, in a session                 | of the graph's and the layer's seed; new in every layer        |
+| `"stateless"` | tf.keras of early 2021, and Keras 3 there  | of the layer's seed alone; new in every layer                  |
+| `"stateful"`  | tf.keras of 2022 and later, called at once | of the global and the layer's seed; one that goes on           |
 
 With `seed=0` in every layer, as the assignment has it, the first two give layers of equal shape equal weights.
 """
