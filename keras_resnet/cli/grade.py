@@ -13,8 +13,8 @@ def add_arguments(parser):
         "process of their own. Exit status 0 where all is right, 1 where it is not."
     )
     parser.add_argument("file", metavar="NOTEBOOK_OR_MODULE", help="a .ipynb or .py file")
-    parser.add_argument("--seconds", type=float, default=120, metavar="S", help="time that it may take (default: 120)")
-    parser.add_argument("--memory", type=int, default=4096, metavar="MB", help="memory that it may use (default: 4096)")
+    parser.add_argument("--seconds", type=float, default=120, metavar="S", help="time for its code (default: 120)")
+    parser.add_argument("--memory", type=int, default=4096, metavar="MB", help="memory for its code (default: 4096)")
     add_common(parser, "keras-resnet grade residual_networks.ipynb")
 
 

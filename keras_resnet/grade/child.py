@@ -49,7 +49,7 @@ def _check(pieces, write):
             try:
                 outcome = getattr(grade, check)(found.names[name])
             except SystemExit:
-                outcome = graded(name, [mistake("died", name=name, how="exit() was called", megabytes="its")])
+                outcome = graded(name, [mistake("exit", name=name)])
             write({"grade": dataclasses.asdict(dataclasses.replace(outcome, name=name))})
 
 
@@ -63,7 +63,8 @@ def _limit(megabytes, seconds):
         pages = file.read().split()
     used = int(pages[5]) * resource.getpagesize() if pages else 0
     _lower(resource, resource.RLIMIT_DATA, used + megabytes * 2**20)
-    _lower(resource, resource.RLIMIT_CPU, int(seconds * (os.cpu_count() or 1)) + 1)
+    spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    _lower(resource, resource.RLIMIT_CPU, int(spent + seconds * (os.cpu_count() or 1)) + 1)
     _lower(resource, resource.RLIMIT_CORE, 0)
 
 

@@ -24,14 +24,12 @@ class Definitions:
     """
 
     def __init__(self, pieces, wanted):
-        self.names, self.own, self.notes, self._unknown = {"__name__": "submission"}, set(), [], False
+        self.names, self.own, self.notes = {"__name__": "submission"}, set(), []
         statements = [(label, statement) for label, source in pieces for statement in self._parsed(label, source)]
         needed = _needed([statement for _, statement in statements], wanted)
         for label, statement in statements:
             if _runs(statement, needed):
                 self._run(label, statement)
-        if self._unknown:
-            self._add_names_of_keras()
 
     def _parsed(self, label, source):
         linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)  # for the lines in messages
@@ -47,12 +45,13 @@ class Definitions:
         except (Exception, SystemExit) as error:
             text, why = ast.unparse(statement).split("\n")[0], str(error).split(" (/")[0]  # without the path of a library
             self.notes.append(f"{label}, line {statement.lineno}, left out: {text}: {type(error).__name__}: {why}")
-            self._unknown |= isinstance(statement, ast.ImportFrom)
+            if isinstance(statement, ast.ImportFrom):
+                self._add_names_of_keras()
         else:
             self.own |= _targets(statement)
 
     def _add_names_of_keras(self):
-        """A star import that fails may have brought Keras's names: the old helper files did."""
+        """An import that fails may have brought Keras's names: the old helper files did. What is there already stays."""
         import keras
         import numpy
 
