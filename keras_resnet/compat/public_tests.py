@@ -1,8 +1,8 @@
 """The tests that came with the notebooks from 2021 on: `public_tests.py` and `test_utils.py`.
 
-They compare a learner's function with this package's block of the same generation; `keras_resnet.grade` says what is wrong with
-it. The recorded numbers of the originals depend on the graphics card that they were made on; the tests of this package show that
-its blocks meet them.
+They compare a learner's function with this package's block of the same generation; `keras_resnet.grade` says what is wrong
+with it. The recorded numbers of the originals depend on the graphics card that they were made on; this package's blocks meet
+those that do not.
 """
 
 from dataclasses import dataclass
