@@ -44,6 +44,13 @@ def test_a_learners_notebook_of_2018_is_graded(command, tmp_path):
     assert "fit" not in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_line_is_named_with_its_cell(tmp_path):
+    blank = changed(*CHANGED["a blank left"][1:3])
+    mine = "from keras.initializers import random_uniform\n"
+    graded = grade_file(notebook(tmp_path / "mine.ipynb", IMPORTS + mine, "", blank))
+    assert graded.grades[0].sentences[0].startswith("A blank is left before line 10 of cell 3, `X = Conv2D(F2")
+
+
 def test_a_right_module_passes(command, tmp_path):
     (tmp_path / "blocks.py").write_text("import keras\nfrom keras import layers\nfrom helper import SIZE\nprint(SIZE)\n" + LOOP)
     (tmp_path / "helper.py").write_text("SIZE = 3\n")
