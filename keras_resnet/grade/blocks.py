@@ -71,8 +71,8 @@ def _check(function, kind):
         return graded(name, [mistake("hidden", what=read.hidden.label)])
     loose = reading.dead_ends(outcome.source, (outcome.output,))
     added = read.join is not None or any(type(part.layer).__name__ == "Add" for part in loose)
-    found = (structure.loose(loose if added else [], task) or structure.mistakes(read, task)) + found
-    return graded(name, found or [mistake("values", mode=wrong)])
+    why = structure.loose(loose if added else [], task) or structure.mistakes(read, task)
+    return graded(name, (why or [mistake("values", mode=wrong)]) + found)
 
 
 def _of_ends(outcome, task):

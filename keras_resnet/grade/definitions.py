@@ -68,10 +68,14 @@ def _runs(statement, needed):
     if isinstance(statement, ast.Try | ast.If):
         inner = [part for part in ast.walk(statement) if isinstance(part, ast.stmt) and part is not statement]
         own = [part for part in inner if not isinstance(part, ast.Pass)]
-        return bool(own) and all(isinstance(part, _DEFINITIONS + _IMPORTS) or _runs(part, needed) for part in own)
+        return bool(own) and all(_is_constant(part) or _runs(part, needed) for part in own)
     if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
         return bool(_targets(statement) & needed)
     return False
+
+
+def _is_constant(statement):
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
 
 
 def _targets(statement):

@@ -120,11 +120,21 @@ def test_only_definitions_are_run_and_what_they_need():
 
 
 def test_a_guarded_import_and_a_function_by_another_name_are_run():
-    source = (
-        "try:\n    import none_such\nexcept ImportError:\n    none_such = None\ndef f(X):\n    return X\nidentity_block = f\n"
-    )
-    found = Definitions([("one", source + "if __name__ == '__main__':\n    raise SystemExit\n")], ["identity_block"])
-    assert found.names["identity_block"](5) == 5 and "identity_block" in found.own and not found.notes
+    source = """
+try:
+    import none_such
+except ImportError:
+    none_such = None
+
+def f(X):
+    return X, none_such
+
+identity_block = f
+if __name__ == "__main__":
+    raise SystemExit
+"""
+    found = Definitions([("one", source)], ["identity_block"])
+    assert found.names["identity_block"](5) == (5, None) and "identity_block" in found.own and not found.notes
 
 
 def test_a_failed_star_import_leaves_kerass_names():
