@@ -25,6 +25,10 @@ class RunError(KerasResNetError):
     """A run folder is missing, incomplete, or does not fit what is asked of it."""
 
 
+class GradeError(KerasResNetError):
+    """A learner's file cannot be read, or there is nothing in it to check."""
+
+
 class BenchError(KerasResNetError):
     """A benchmark cannot be run as asked, or one of its processes failed."""
 

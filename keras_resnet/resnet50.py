@@ -85,6 +85,29 @@ def ResNet50(
     top = {"include_top": include_top, "classes": classes}
     pretrained = choose(weights, model="resnet50", lineage=lineage, **top, head=head, stem=stem)
     images = image_input(input_tensor, input_shape, 224 if include_top else None)
+
+    x = feature_map(images)
+    if include_top:
+        x = _average_whole_map(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc1000")(x)  # named so for any `classes`
+    elif pooling == "avg":
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    elif pooling == "max":
+        x = layers.GlobalMaxPooling2D(name="max_pool")(x)
+
+    model = keras.Model(model_inputs(images), x, name=name)
+    pretrained.into(model)
+    return accelerate(model)
+
+
+def feature_map(images, *, conv_block=conv_block, identity_block=identity_block, layers=layers):
+    """The network without its head: a float tensor `(N, H, W, C)` to `(N, ceil(H / 32) or one less, .., 2048)`.
+
+    Args:
+        images: the tensor.
+        conv_block, identity_block: the two block builders, functions of Chollet's signatures.
+        layers: where the stem's layers come from, as in `blocks.residual`.
+    """
     axis = 1 if backend.image_data_format() == "channels_first" else 3
 
     x = layers.ZeroPadding2D((3, 3))(images)
@@ -112,23 +135,12 @@ def ResNet50(
     x = conv_block(x, 3, [512, 512, 2048], stage=5, block="a")
     x = identity_block(x, 3, [512, 512, 2048], stage=5, block="b")
     x = identity_block(x, 3, [512, 512, 2048], stage=5, block="c")
-
-    if include_top:
-        x = _average_whole_map(x, axis)
-        x = layers.Dense(classes, activation=classifier_activation, name="fc1000")(x)  # named so for any `classes`
-    elif pooling == "avg":
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    elif pooling == "max":
-        x = layers.GlobalMaxPooling2D(name="max_pool")(x)
-
-    model = keras.Model(model_inputs(images), x, name=name)
-    pretrained.into(model)
-    return accelerate(model)
+    return x
 
 
-def _average_whole_map(x, axis):
+def _average_whole_map(x):
     """The mean of each channel over the whole map, `(N, 2048)`: the published two layers, or one where the size is open."""
-    height, width = x.shape[2:4] if axis == 1 else x.shape[1:3]
+    height, width = x.shape[2:4] if backend.image_data_format() == "channels_first" else x.shape[1:3]
     if height is None or width is None:
         return layers.GlobalAveragePooling2D(name="avg_pool")(x)
     x = layers.AveragePooling2D((height, width), name="avg_pool")(x)

@@ -10,7 +10,7 @@ from keras import backend, layers
 from keras_resnet.errors import ModelError
 
 
-def identity_block(input_tensor, kernel_size, filters, stage, block):
+def identity_block(input_tensor, kernel_size, filters, stage, block, *, layers=layers):
     """A bottleneck whose shortcut is its own input.
 
     Args:
@@ -20,6 +20,8 @@ def identity_block(input_tensor, kernel_size, filters, stage, block):
         filters: three ints, the filters of the convolutions on the main path.
         stage: int, used in the layer names: 2 to 5 in ResNet-50.
         block: str, used in the layer names: ``"a"``, ``"b"`` ...
+        layers: where the layers come from: `keras.layers`, or a namespace with a Conv2D, a BatchNormalization, an Activation
+            and an Add of other defaults.
 
     Returns:
         A tensor of the input's shape, not negative.
@@ -33,8 +35,8 @@ def identity_block(input_tensor, kernel_size, filters, stage, block):
     bn_name = f"bn{stage}{block}_branch"
     if input_tensor.shape[axis] != filters3:
         raise ModelError(
-            f"identity_block {stage}{block} adds its input to its output: expected an input of {filters3} channels "
-            f"(the last of filters={tuple(filters)}), received shape {tuple(input_tensor.shape)}; "
+            f"{f'identity_block {stage}{block}'.rstrip()} adds its input to its output: expected an input of {filters3} "
+            f"channels (the last of filters={tuple(filters)}), received shape {tuple(input_tensor.shape)}; "
             "conv_block changes the number of channels"
         )
 
@@ -53,7 +55,7 @@ def identity_block(input_tensor, kernel_size, filters, stage, block):
     return layers.Activation("relu")(x)
 
 
-def conv_block(input_tensor, kernel_size, filters, stage, block, strides=(2, 2)):
+def conv_block(input_tensor, kernel_size, filters, stage, block, strides=(2, 2), *, layers=layers):
     """A bottleneck whose shortcut is a 1x1 convolution: for a new number of channels, a smaller map, or both.
 
     The stride stands in the first 1x1 convolution of the main path and in the shortcut, as in the Caffe original
@@ -66,6 +68,7 @@ def conv_block(input_tensor, kernel_size, filters, stage, block, strides=(2, 2))
         stage: int, used in the layer names.
         block: str, used in the layer names.
         strides: int or a pair of ints, `(2, 2)` by default; `(1, 1)` in stage 2, whose input the stem has reduced already.
+        layers: as in `identity_block`.
 
     Returns:
         A tensor `(N, ceil(H / strides[0]), ceil(W / strides[1]), filters[2])`, not negative.

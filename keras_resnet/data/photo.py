@@ -23,13 +23,31 @@ def read_photo(path, size):
     Raises:
         DataError: for a file that is missing, damaged, too large to decode safely, or of 32-bit pixels.
     """
+
+    def square(image):
+        image.draft(None, (2 * size, 2 * size))  # a JPEG decodes at a fraction of its size, never below this
+        return _square(_to_rgb(ImageOps.exif_transpose(image)), size)
+
+    return _opened(path, square)
+
+
+def read_whole_photo(path):
+    """One photograph as it is: upright, on white, uncut: uint8 `(H, W, 3)`, RGB, 0 to 255.
+
+    Raises:
+        DataError: as `read_photo`.
+    """
+    return _opened(path, lambda image: np.asarray(_to_rgb(ImageOps.exif_transpose(image))))
+
+
+def _opened(path, read):
+    """What ``read`` makes of the Pillow image in a file; a `DataError` for whatever goes wrong."""
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on, which cameras reach, and raises from 179 million on.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                image.draft(None, (2 * size, 2 * size))  # a JPEG decodes at a fraction of its size, never below this
-                return _square(_to_rgb(ImageOps.exif_transpose(image)), size)
+                return read(image)
     except Image.DecompressionBombError as problem:
         raise DataError(f"{path} is too large to be decoded safely: {problem}") from None
     except DataError as problem:
