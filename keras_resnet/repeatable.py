@@ -8,6 +8,8 @@ import os
 
 from keras_resnet.errors import RunError, one_of
 
+PRECISIONS = ("float32", "bfloat16", "float16")  # of the layers' computations
+
 _LARGEST_SEED = 2**32 - 1  # of NumPy's global generator
 
 # Values of `jax_default_matmul_precision` under which float32 products are taken in full (JAX's documentation of

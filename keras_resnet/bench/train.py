@@ -23,7 +23,7 @@ from keras_resnet import cpu
 from keras_resnet.bench.child import Child
 from keras_resnet.bench.device import DEVICES, ON_GPU, choose_backend, graphics_card
 from keras_resnet.errors import BenchError, one_of
-from keras_resnet.train.recipe import PRECISIONS
+from keras_resnet.repeatable import PRECISIONS
 from keras_resnet.version import __version__
 
 OURS, OURS_FAST = "keras_resnet", "keras_resnet_fast"

@@ -77,7 +77,7 @@ def _measure(module, measure):
 def _add_train(actions):
     from keras_resnet.bench.device import DEVICES, ON_GPU
     from keras_resnet.bench.train import CONTESTANTS, Settings
-    from keras_resnet.train.recipe import PRECISIONS
+    from keras_resnet.repeatable import PRECISIONS
 
     default = Settings()
     table = "\n".join(f"  {name:<18}{summary}" for name, summary in CONTESTANTS.items())

@@ -23,7 +23,8 @@ _NUMBERS = {
 
 def add_arguments(parser):
     """Adds the command's arguments."""
-    from keras_resnet.train.recipe import PRECISIONS, STAGES
+    from keras_resnet.repeatable import PRECISIONS
+    from keras_resnet.train.recipe import STAGES
     from keras_resnet.train.recipes import RECIPES
 
     rows = "\n".join(f"  {name:<13}{recipe.epochs:>3} epochs: {recipe.summary}" for name, recipe in RECIPES.items())

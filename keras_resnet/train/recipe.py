@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, field, fields
 
 from keras_resnet.data.augment import Augmentation
 from keras_resnet.errors import RunError
+from keras_resnet.repeatable import PRECISIONS
 
-PRECISIONS = ("float32", "bfloat16", "float16")
 STAGES = ("stem", "stage2", "stage3", "stage4", "stage5")  # what `models.freeze` takes
 
 # The fields that a flag of the command line replaces: `class_weights` is `--class-weights`.
