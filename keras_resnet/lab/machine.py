@@ -1,0 +1,34 @@
+"""What a result was measured on and with."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+
+from keras_resnet.repeatable import cores
+from keras_resnet.version import __version__
+
+_PACKAGES = ("keras", "tensorflow", "jax", "torch")
+
+
+def facts():
+    """A dict of ``machine`` (processor, cores, system) and ``versions``, of frameworks only those that are loaded."""
+    loaded = [name for name in _PACKAGES if name in sys.modules]
+    return {
+        "machine": {"processor": _processor(), "cores": cores(), "system": platform.system()},
+        "versions": {
+            "keras_resnet": __version__,
+            "python": platform.python_version(),
+            "numpy": importlib.metadata.version("numpy"),
+            **{name: importlib.metadata.version(name) for name in loaded},
+        },
+    }
+
+
+def _processor():
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
