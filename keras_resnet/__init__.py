@@ -26,7 +26,7 @@ _NAMES = {
     "numerics": "keras_resnet.repeatable",
     "seed_everything": "keras_resnet.repeatable",
 }
-_SUBPACKAGES = ("bench", "blocks", "data", "errors", "evaluate", "inference", "models", "train", "weights")
+_SUBPACKAGES = ("bench", "blocks", "data", "errors", "evaluate", "inference", "lab", "models", "train", "weights")
 
 __all__ = ["__version__", *_NAMES, *_SUBPACKAGES]
 
