@@ -34,7 +34,7 @@ def measure(setting):
         nets[model] = rows
     done = training.trained(setting, _DEEP)
     images = done.images.test.images[:64], done.images.test.labels[:64]
-    lengths = _gradient_by_length(training.parts(done.network), *images)
+    lengths = [float(np.linalg.norm(each)) for each in slopes_by_length(training.parts(done.network), *images)]
     mean = float(np.dot(np.arange(len(lengths)), lengths) / np.sum(lengths))
     return {"nets": nets, "gradient": {"by_length": lengths, "mean_length": mean, "blocks": len(lengths) - 1}}
 
@@ -101,8 +101,16 @@ def _zeroed(network, images, block):
     return error
 
 
-def _gradient_by_length(pieces, pixels, labels):
-    """Norm of the gradient of the loss at the first block, of all paths that pass 0, 1 .. n branches: a list."""
+def slopes_by_length(pieces, pixels, labels):
+    """The gradient of the loss at the first block, parted by path length.
+
+    Args:
+        pieces: of a network with shortcuts, as `training.parts` gives them.
+        pixels: uint8 `(N, 32, 32, 3)`; labels: int `(N,)`.
+
+    Returns:
+        A list of ``n + 1`` arrays `(N, H, W, C)`: of all paths that pass 0, 1 .. n branches; their sum is the gradient.
+    """
     from keras import ops
 
     from keras_resnet.lab.autodiff import vjp
@@ -121,7 +129,7 @@ def _gradient_by_length(pieces, pixels, labels):
             past = _past(each * (after > 0), before.shape)
             moved.append((past, both - past))
         by_length = [moved[0][0], *(moved[j][0] + moved[j - 1][1] for j in range(1, len(moved))), moved[-1][1]]
-    return [float(np.linalg.norm(each)) for each in by_length]
+    return by_length
 
 
 def _past(slope, shape):

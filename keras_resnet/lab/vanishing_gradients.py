@@ -64,11 +64,20 @@ def _ratio(values, activation, kind, depth=50):
 def _draw_gradient(result):
     figure, axes = figures.panels(len(ACTIVATIONS), share=True)
     for panel, activation in zip(axes, ACTIVATIONS, strict=True):
-        for number, kind in enumerate(KINDS):
-            norms = figures.of(result, "nets", activation, kind, "50", "norms")
-            layers = np.arange(len(norms[0])) + 2
-            figures.band(panel, layers, [np.divide(norm, norm[-1]) for norm in norms], kind, number)
-        figures.finish(panel, activation, "50 layers", "layer, 1 at the input", "norm of dJ/dW over the last's", log=True)
+        for dash, depth in enumerate(reversed(DEPTHS)):
+            for number, kind in enumerate(KINDS):
+                norms = figures.of(result, "nets", activation, kind, str(depth), "norms")
+                layers = np.arange(len(norms[0])) + 2
+                shares = [np.divide(norm, norm[-1]) for norm in norms]
+                figures.band(panel, layers, shares, None if dash else kind, number, dash=dash)
+        figures.finish(
+            panel,
+            activation,
+            "solid 50 layers, dashed 20, dotted 10",
+            "layer, 1 at the input",
+            "norm of dJ/dW over the last's",
+            log=True,
+        )
     return figure
 
 
