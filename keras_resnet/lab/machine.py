@@ -8,19 +8,18 @@ import sys
 from keras_resnet.repeatable import cores
 from keras_resnet.version import __version__
 
-_PACKAGES = ("keras", "tensorflow", "jax", "torch")
-
 
 def facts():
-    """A dict of ``machine`` (processor, cores, system) and ``versions``, of frameworks only those that are loaded."""
-    loaded = [name for name in _PACKAGES if name in sys.modules]
+    """A dict: ``machine`` (processor, cores, system) and ``versions``; of Keras and its backend only where they are loaded."""
+    keras = sys.modules.get("keras")
+    frameworks = ["keras", keras.backend.backend()] if keras else []
     return {
         "machine": {"processor": _processor(), "cores": cores(), "system": platform.system()},
         "versions": {
             "keras_resnet": __version__,
             "python": platform.python_version(),
             "numpy": importlib.metadata.version("numpy"),
-            **{name: importlib.metadata.version(name) for name in loaded},
+            **{name: importlib.metadata.version(name) for name in frameworks},
         },
     }
 

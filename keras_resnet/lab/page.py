@@ -9,6 +9,7 @@ from keras_resnet.lab.registry import EXPERIMENTS
 _STYLE = """
 nav table { margin-top: 1.5rem; }
 nav th, nav td { text-align: left; }
+nav a { color: var(--accent); white-space: nowrap; }
 .met { font-weight: 600; white-space: nowrap; }
 .yes { color: #1a7f4b; } .no { color: #b3420a; }
 @media (prefers-color-scheme: dark) { .yes { color: #5fd39b; } .no { color: #ff9a5c; } }
@@ -54,7 +55,7 @@ def _head(results):
     )
     return (
         "<header>\n<h1>The residual lab</h1>\n"
-        f'<p class="faint">{len(results)} claims of the literature on residual networks, tested: {confirmed} confirmed, '
+        f'<p class="faint">Claims of the literature on residual networks, tested: {len(results)} in all, {confirmed} confirmed, '
         f"{len(results) - confirmed} not. The criteria were written down before the runs.</p>\n</header>\n"
         f'<nav class="wide"><table>\n<thead><tr><th>Experiment</th><th>Verdict</th><th>Claim</th></tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table></nav>"
