@@ -1,9 +1,10 @@
 """What a result was measured on and with."""
 
-import importlib.metadata
 import os
 import platform
 import sys
+
+import numpy as np
 
 from keras_resnet.repeatable import cores
 from keras_resnet.version import __version__
@@ -18,8 +19,8 @@ def facts():
         "versions": {
             "keras_resnet": __version__,
             "python": platform.python_version(),
-            "numpy": importlib.metadata.version("numpy"),
-            **{name: importlib.metadata.version(name) for name in frameworks},
+            "numpy": np.__version__,
+            **{name: sys.modules[name].__version__ for name in frameworks},
         },
     }
 

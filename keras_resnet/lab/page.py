@@ -55,8 +55,8 @@ def _head(results):
     )
     return (
         "<header>\n<h1>The residual lab</h1>\n"
-        f'<p class="faint">Claims of the literature on residual networks, tested: {len(results)} in all, {confirmed} confirmed, '
-        f"{len(results) - confirmed} not. The criteria were written down before the runs.</p>\n</header>\n"
+        f'<p class="faint">Claims of the literature on residual networks, tested: {len(results)} in all, {confirmed} '
+        f"confirmed, {len(results) - confirmed} not. The criteria were written down before the runs.</p>\n</header>\n"
         f'<nav class="wide"><table>\n<thead><tr><th>Experiment</th><th>Verdict</th><th>Claim</th></tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table></nav>"
     )
