@@ -12,9 +12,9 @@ _HOME = {
     "Criterion": "experiment",
     "Experiment": "experiment",
     "Result": "experiment",
-    "draw": "runner",
-    "figures_of": "runner",
-    "read": "runner",
+    "draw": "store",
+    "figures_of": "store",
+    "read": "store",
     "run": "runner",
     "write_page": "page",
 }

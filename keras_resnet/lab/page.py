@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_resnet.evaluate.page import embedded, write_document
 from keras_resnet.lab.registry import EXPERIMENTS
+from keras_resnet.lab.store import draw, figures_of, read
 
 _STYLE = """
 nav table { margin-top: 1.5rem; }
@@ -31,8 +32,6 @@ def write_page(folder):
     Raises:
         LabError: a file of that name is not a result.
     """
-    from keras_resnet.lab.runner import draw, figures_of, read
-
     folder = Path(folder)
     results = [read(folder / f"{name}.json") for name in EXPERIMENTS if (folder / f"{name}.json").exists()]
     sections = [_head(results)]
