@@ -80,7 +80,7 @@ def _expected_pixels(spec):
     return spec.preprocessing if published else Start.pixels
 
 
-def training_model(model, image_shape, classes, recipe, *, images, start=None):
+def training_model(model, image_shape, classes, recipe, *, images, start=None, choices=None):
     """The network with the scaling of pixels in front, compiled: what `run` trains.
 
     Args:
@@ -90,6 +90,7 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None):
         recipe: a `Recipe`.
         images: number of training images, for the schedule.
         start: a `Start`; None for random weights.
+        choices: dict of fields of `ModelSpec` that differ from the row; None for none.
 
     Returns:
         A compiled flat `keras.Model`: images uint8 or float `(N, H, W, 3)`, 0 to 255, to probabilities float32
@@ -98,8 +99,8 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None):
     Raises:
         ModelError, WeightsError: as `create_model` and `freeze`.
     """
-    start = start or Start()
-    spec = resolve(model, start.lineage)
+    start, choices = start or Start(), choices or {}
+    spec = resolve(model, start.lineage, **choices)
     network = create_model(
         model,
         lineage=start.lineage,
@@ -109,6 +110,7 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None):
         head=start.head,
         dtype="float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}",
         zero_init_gamma=recipe.zero_init_gamma and spec.order != "pre" and spec.shortcut != "none",
+        **choices,
     )
     set_batch_norm_momentum(network, recipe.batch_norm_momentum)
     if recipe.freeze is not None:
