@@ -29,6 +29,10 @@ class LabError(KerasResNetError, ValueError):
     """An experiment of the lab cannot be run as asked, or a stored result cannot be read."""
 
 
+class GradeError(KerasResNetError):
+    """A learner's file cannot be read, or there is nothing in it to check."""
+
+
 class BenchError(KerasResNetError):
     """A benchmark cannot be run as asked, or one of its processes failed."""
 

@@ -19,6 +19,7 @@ from keras_resnet.compat import philox
 from keras_resnet.errors import ModelError, one_of
 
 DEFAULT_SEED = 87654321  # tensorflow/python/framework/random_seed.py: DEFAULT_GRAPH_SEED, where no global seed was set
+_LARGEST_SEED = 2**31 - 1
 _RESERVED = 256  # tensorflow/core/kernels/random_op_cpu.h: groups that a draw reserves for each number
 
 
@@ -50,13 +51,18 @@ class Stream:
         if self.kind == "stateless":
             numbers = philox.uniform(count, *philox.stateless((seed, 0)))
         else:
-            global_seed = DEFAULT_SEED if self.global_seed is None else self.global_seed
             start = self._drawn.get(seed, 0)
-            numbers = philox.uniform(count, *philox.seeded(global_seed, seed), start=start)
+            numbers = philox.uniform(count, *philox.seeded(*self._seeds(seed)), start=start)
             if self.kind == "stateful":
                 self._drawn[seed] = start + count * _RESERVED
         low, high = np.float32(low), np.float32(high)
         return (numbers * (high - low) + low).reshape(shape)
+
+    def _seeds(self, seed):
+        """Global and layer's seed as TensorFlow's operations get them (`random_seed.get_seed`)."""
+        global_seed = DEFAULT_SEED if self.global_seed is None else self.global_seed
+        pair = global_seed % _LARGEST_SEED, seed % _LARGEST_SEED
+        return pair if any(pair) else (0, _LARGEST_SEED)  # two zeros would mean a seed that nobody knows
 
 
 class Initialisers:

@@ -11,6 +11,7 @@ _HOMES = {
     "check_conv_block": "blocks",
     "check_identity_block": "blocks",
     "check_resnet50": "network",
+    "grade_file": "process",
 }
 
 __all__ = [*_HOMES]

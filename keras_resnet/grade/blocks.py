@@ -11,7 +11,7 @@ from keras_resnet.grade.structure import Task
 # Every number differs from every other, so that a wrong one shows itself.
 _NUMBERS = {
     "identity": {"channels": 7, "kernel": 5, "filters": (2, 3, 7)},
-    "conv": {"channels": 4, "kernel": 5, "filters": (2, 3, 7), "stride": 3},
+    "conv": {"channels": 4, "kernel": 5, "filters": (2, 3, 7), "stride": 3, "height": 13, "width": 16},
 }
 _NO_BIAS = (
     "The convolutions have no bias, which changes nothing before a batch normalisation; the published network's have one."
@@ -64,16 +64,21 @@ def _check(function, kind):
     found += _initialised(model, learner, recorder, task) if model else []
     wrong = _wrong_mode(fitted) if fitted else "inference"
     if wrong is None:
-        found += _modes(learner, model, task)
+        found = found or _modes(learner, model, task)
         return graded(name, found, _remarks(fitted))
-    found = structure.mistakes(reading.read(outcome.output, outcome.source), task) + found
-    return graded(name, found or [_values(fitted, wrong)])
+    read = reading.read(outcome.output, outcome.source)
+    if read.hidden:
+        return graded(name, [mistake("hidden", what=read.hidden.label)])
+    loose = reading.dead_ends(outcome.source, (outcome.output,))
+    added = read.join is not None or any(type(part.layer).__name__ == "Add" for part in loose)
+    found = (structure.loose(loose if added else [], task) or structure.mistakes(read, task)) + found
+    return graded(name, found or [mistake("values", mode=wrong)])
 
 
 def _of_ends(outcome, task):
     """The mistakes of a block whose paths could not be added: what explains it, or the shapes alone."""
     read = reading.read_ends(outcome.ends, outcome.source)
-    found = structure.mistakes(read, task)
+    found = structure.loose(reading.dead_ends(outcome.source, outcome.ends), task) or structure.mistakes(read, task)
     return found or [mistake("shapes", main=read.shapes[0], shortcut=read.shapes[1])]
 
 
@@ -92,13 +97,6 @@ def _wrong_mode(fitted):
         if found is None or not found[0] <= values.TOLERANCE * found[1]:
             return mode
     return None
-
-
-def _values(fitted, mode):
-    if fitted.others:
-        return mistake("several_weights", received=", ".join(sorted({type(layer).__name__ for layer in fitted.others})))
-    found = fitted.difference(mode == "training") or (np.inf, np.inf)
-    return mistake("values", mode=mode, difference=found[0], size=found[1])
 
 
 def _default_stride(learner):

@@ -10,6 +10,7 @@ from keras_resnet.grade import calling, running, values
 from keras_resnet.grade.grading import graded
 from keras_resnet.grade.sentences import mistake
 from keras_resnet.models import identify
+from keras_resnet.models.words import LABELS, in_words
 from keras_resnet.resnet50 import ResNet50
 from keras_resnet.weights.tensors import slots
 
@@ -74,7 +75,13 @@ def _departures(model):
         differences = identify(model).differences("resnet50", "coursera")
     except KerasResNetError as error:
         return [mistake("not_a_resnet", what=str(error))]
-    return [mistake("departure", what=str(difference)) for difference in differences if difference.field not in _FREE]
+    return [_departure(difference) for difference in differences if difference.field not in _FREE]
+
+
+def _departure(difference):
+    field = difference.field
+    here, there = in_words(field, difference.here), in_words(field, difference.there)
+    return mistake("departure", what=LABELS[field], here=here, there=there)
 
 
 def _last_activation(model):

@@ -27,6 +27,12 @@ class Part:
     tensor: object
 
     @property
+    def hides(self):
+        """Whether it is a layer with convolutions of its own, which the graph does not show."""
+        inner = self.layer._flatten_layers(include_self=False) if isinstance(self.layer, keras.Layer) else ()
+        return any(isinstance(layer, layers.Conv2D) for layer in inner)
+
+    @property
     def label(self):
         """What to call it in a sentence."""
         article = "an" if type(self.layer).__name__[:1] in "AEIOU" else "a"
@@ -55,6 +61,11 @@ class Reading:
     branched: bool = False
     shapes: tuple = field(default=())
 
+    @property
+    def hidden(self):
+        """The first part that hides convolutions; None where there is none."""
+        return next((part for part in (*self.main, *self.shortcut, *self.after) if part.hides), None)
+
 
 def read(output, source):
     """The `Reading` of a block that begins at the Keras tensor ``source`` and ends in ``output``."""
@@ -70,20 +81,43 @@ def read_ends(ends, source):
     return _of_paths(ends, source, (), None)
 
 
+def dead_ends(source, ends):
+    """The `Part`s that were computed from ``source`` and that nothing goes on with, but for the tensors ``ends``."""
+    found, pending, seen = [], [source], set()
+    while pending:
+        tensor = pending.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        nodes = [node for node in tensor._keras_history.operation._outbound_nodes if _takes(node, tensor)]
+        pending += [output for node in nodes for output in node.output_tensors]
+        if not nodes and not any(tensor is end for end in ends):
+            found += _parts(tensor._keras_history.operation, tensor)[:1]
+    return found
+
+
+def _takes(node, tensor):
+    return any(taken is tensor for taken in node.input_tensors)
+
+
 def _of_paths(ends, source, after, join):
     walked = [(*_walk(end, source), end) for end in ends]
     walked.sort(key=lambda path: (sum(part.kind == "conv" for part in path[0]), len(path[0])), reverse=True)
     (main, first, main_end), (side, second, side_end) = walked[0], walked[-1]
-    common = 0
+    common = 0  # parts that both paths begin with
     while common < min(len(main), len(side)) and main[common].tensor is side[common].tensor:
         common += 1
+    if (
+        common == len(side) and sum(part.kind == "conv" for part in side) == 3
+    ):  # the shortcut goes on from the end of the main path
+        (main, first, main_end), (side, second, side_end) = walked[-1], walked[0]
     return Reading(
         main=main,
         shortcut=side[common:],
         after=after,
         join=join,
         shared=main[:common],
-        starts=tuple(end is None or end is source or _is_junction(end) for end in (first, second)),
+        starts=tuple(end is not None for end in (first, second)),
         branched=len(ends) > 2 or any(end is not None and end is not source and _is_junction(end) for end in (first, second)),
         shapes=(tuple(main_end.shape), tuple(side_end.shape)),
     )
@@ -127,7 +161,7 @@ def _parts(operation, tensor):
     """An operation as parts: none for one that changes nothing, two for a convolution with an activation."""
     if isinstance(operation, _SILENT):
         return []
-    if type(operation) is layers.Conv2D:
+    if isinstance(operation, layers.Conv2D):
         kind = _activation(operation.activation)
         return [Part("conv", operation, tensor), *([Part(kind, operation, tensor)] if kind else [])]
     if isinstance(operation, layers.BatchNormalization):
@@ -138,10 +172,11 @@ def _parts(operation, tensor):
     if isinstance(operation, layers.ReLU):
         plain = not operation.max_value and not operation.negative_slope and not operation.threshold
         return [Part("relu" if plain else "activation", operation, tensor)]
-    kind = {"Relu": "relu"}.get(type(operation).__name__)
-    if kind is None and type(operation).__module__.startswith("keras.src.ops.nn"):
-        kind = "activation"
-    return [Part(kind or "other", operation, tensor)]
+    name, module = type(operation).__name__, type(operation).__module__
+    if name in ("Relu", "ReLU"):  # of keras.ops and of keras.activations
+        return [Part("relu", operation, tensor)]
+    function = module.startswith(("keras.src.ops.nn", "keras.src.activations"))
+    return [Part("activation" if function else "other", operation, tensor)]
 
 
 def _activation(function):

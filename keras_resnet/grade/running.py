@@ -56,9 +56,9 @@ class Outcome:
     ends: tuple = ()
 
 
-def build(learner, task, recorder, height=6, width=8):
+def build(learner, task, recorder):
     """Calls a `calling.Learner` on a Keras tensor `(None, H, W, C)`; returns an `Outcome`."""
-    source = keras.Input((height, width, task.channels))
+    source = keras.Input((task.height, task.width, task.channels))
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()  # the frames of Keras hold the tensors that did not fit
     try:

@@ -11,6 +11,8 @@ MISTAKES = {
     "blank": "A blank is left before line {line}, `{code}`: {names} is None there.",
     "tensorflow_op": "Line {line}, `{code}`: a function of TensorFlow cannot take a Keras tensor while a network is built; use "
     "the layer of that name (Activation('relu'), Add()) or keras.ops.",
+    "stopped": "{name} had not come to an end after {seconds:g} s and was stopped; is there a loop without one?",
+    "died": "{name} brought its process to an end ({how}); it may use {megabytes} MB of memory.",
     "error": "{name} stops in line {line}, `{code}`: {error}.",
     "default_stride": "{name} has the stride {received} by default; the assignment's is 2.",
     # The two paths and where they meet.
@@ -19,11 +21,14 @@ MISTAKES = {
     "join": "The two paths meet in {received}; they have to be added: Add()([X, X_shortcut]).",
     "several_joins": "There is more than one addition or the like in the block; expected one, of main path and shortcut.",
     "shapes": "The two paths cannot be added: the main path ends in shape {main}, the shortcut in {shortcut}.",
+    "dead_end": "Nothing goes on with what {which} computes; the layer that should follow it is called on another tensor.",
     "input_unused": "{what} does not begin at the block's input X.",
     "late_shortcut": "The shortcut was saved after X had been overwritten: it begins behind {where} instead of at the block's "
     "input. Put X_shortcut = X before the first convolution.",
     "added_to_itself": "The main path is added to itself: X_shortcut is X after the third component. Put X_shortcut = X before "
     "the first convolution.",
+    "shortcut_from_main": "The shortcut is computed from the end of the main path, X; compute it from the block's input, "
+    "X_shortcut.",
     "relu_before_addition": "The last ReLU stands before the addition; first add the shortcut, then apply the ReLU to the sum.",
     "extra_relu_before_addition": "There is a ReLU at the end of the main path, before the addition; the third component has "
     "none, for the ReLU comes after the sum.",
@@ -33,7 +38,7 @@ MISTAKES = {
     "convolutions": "The main path has {received} instead of three.",
     "convolutions_missing": "The main path has {received} of three convolutions; missing: {missing}.",
     "stride_place": "The stride s stands in {where}; it belongs in the first convolution of the main path, the 1x1.",
-    "stride_fixed": "The stride of {where} is {received} whatever s is; write strides=(s, s).",
+    "stride_fixed": "The stride of {where} is {received} for s=3; write strides=(s, s).",
     "stride_missing": "{where} has no stride; write strides=(s, s).",
     "stride_extra": "{where} has the stride {received}; it has to be 1.",
     "kernel": "The kernel of {where} is {received}; expected {expected}.",
@@ -68,11 +73,11 @@ MISTAKES = {
     "training=training).",
     "training_partly": "With training={mode} the block computes something else than batch normalisation in that mode: not "
     "every batch normalisation is given training=training.",
-    "several_weights": "The block has weights in {received}, which does not belong to it.",
-    "values": "The layers look right, but the block computes something else than the equations, in {mode} mode: the largest "
-    "difference is {difference:.2g} where the outputs reach {size:.2g}.",
+    "hidden": "{what} hides its layers from the graph, so that values alone could be checked, and they are not those of the "
+    "equations. Written as a function of Keras's layers it can be told what is wrong.",
+    "values": "The layers look right, but the block computes something else than the equations, in {mode} mode.",
     # The whole network.
-    "departure": "The network differs from ResNet-50 in one choice: {what}.",
+    "departure": "Not as in ResNet-50: {what}: here {here}; expected {there}.",
     "not_a_resnet": "The network cannot be read as a ResNet: {what}.",
     "output": "The network gives {received} for 6 classes; expected {expected}.",
     "parameters": "The network has {received:,} parameters; ResNet-50 for 64 x 64 x 3 and 6 classes has {expected:,}.",

@@ -29,6 +29,7 @@ class Task:
         kind: ``"identity"`` or ``"conv"``.
         name: of the learner's function.
         channels, kernel, filters, stride: of the input and the arguments.
+        height, width: of the input; behind the stride at least the kernel's size is left.
     """
 
     kind: str
@@ -37,6 +38,8 @@ class Task:
     kernel: int
     filters: tuple
     stride: int = 1
+    height: int = 6
+    width: int = 8
 
 
 def mistakes(reading, task):
@@ -51,6 +54,16 @@ def mistakes(reading, task):
     return found + _end(reading)
 
 
+def loose(parts, task):
+    """The `Mistake` for parts that nothing goes on with: none, or one."""
+    for part in parts:
+        which = part.label
+        if part.kind == "conv" and part.layer.filters in task.filters:
+            which = f"the Conv2D with F{task.filters.index(part.layer.filters) + 1} filters"
+        return [mistake("dead_end", which=which)]
+    return []
+
+
 def _beginnings(reading):
     found = [
         mistake("input_unused", what=path)
@@ -59,8 +72,8 @@ def _beginnings(reading):
     ]
     if not reading.shared:
         return found
-    if len(reading.shared) == len(reading.main) and not reading.shortcut:
-        return [*found, mistake("added_to_itself")]
+    if len(reading.shared) == len(reading.main):
+        return [*found, mistake("shortcut_from_main" if reading.shortcut else "added_to_itself")]
     return [*found, mistake("late_shortcut", where=_place(reading.shared))]
 
 
@@ -100,24 +113,19 @@ def _main(reading, task):
         found += _convolution(layer, where, task.kernel if index == 1 else 1, index, task)
     for index, ((_, rest), where) in enumerate(zip(sections, places, strict=True)):
         found += _norms(rest, where, "norm_missing")
-        found += _activations(rest, where) if index < 2 else _last_activations(rest, where, reading.after)
+        found += _activations(rest, where) if index < 2 else _last_activations(rest, where, reading)
     return found
 
 
 def _strides(convs, places, task):
-    strides = [conv.strides[0] for conv in convs]
-    if task.kind == "identity":
-        return [
-            mistake("stride_extra", where=place, received=stride)
-            for place, stride in zip(places, strides, strict=True)
-            if stride > 1
-        ]
-    elsewhere = [place for place, stride in zip(places[1:], strides[1:], strict=True) if stride == task.stride]
-    if strides and strides[0] == 1 and len(elsewhere) == 1:
+    strides = [tuple(conv.strides) for conv in convs]
+    first = 0 if task.kind == "identity" else 1  # from here on the strides are 1
+    extra = [(place, stride) for place, stride in zip(places[first:], strides[first:], strict=True) if stride != (1, 1)]
+    elsewhere = [place for place, stride in extra if stride == (task.stride,) * 2]
+    if first and strides[:1] == [(1, 1)] and len(elsewhere) == 1:
         return [mistake("stride_place", where=elsewhere[0])]
-    found = _stride(convs[0], places[0], task) if convs else []
-    extra = zip(places[1:], strides[1:], strict=True)
-    return found + [mistake("stride_extra", where=place, received=stride) for place, stride in extra if stride > 1]
+    found = _stride(convs[0], places[0], task) if first and convs else []
+    return found + [mistake("stride_extra", where=place, received=_once(stride)) for place, stride in extra]
 
 
 def _stride(layer, where, task):
@@ -125,7 +133,12 @@ def _stride(layer, where, task):
         return []
     if tuple(layer.strides) == (1, 1):
         return [mistake("stride_missing", where=where)]
-    return [mistake("stride_fixed", where=where, received=layer.strides[0])]
+    return [mistake("stride_fixed", where=where, received=_once(layer.strides))]
+
+
+def _once(pair):
+    """A stride as it is written: an int where both are the same."""
+    return pair[0] if pair[0] == pair[1] else tuple(pair)
 
 
 def _convolution(layer, where, kernel, index, task):
@@ -177,14 +190,14 @@ def _activations(parts, where):
     return found
 
 
-def _last_activations(parts, where, after):
+def _last_activations(parts, where, reading):
     found = _others(parts, where)
     kinds = [part.kind for part in parts]
     if "activation" in kinds:
         found.append(mistake("activation", where=where, received=_function(parts[kinds.index("activation")])))
-    elif "relu" in kinds and any(part.kind == "relu" for part in after):
+    elif "relu" in kinds and any(part.kind == "relu" for part in reading.after):
         found.append(mistake("extra_relu_before_addition"))
-    elif "relu" in kinds:
+    elif "relu" in kinds and reading.shapes:
         found.append(mistake("relu_before_addition"))
     return found
 
@@ -200,10 +213,10 @@ def _function(part):
 
 def _shortcut(reading, task):
     before, sections = _sections(reading.shortcut)
+    if reading.shared and len(reading.shared) == len(reading.main):
+        return []  # it has been said that the shortcut is, or comes from, the end of the main path
     if task.kind == "identity":
         return [mistake("convolution_on_identity", received=part.label) for part in reading.shortcut[:1]]
-    if len(reading.shared) == len(reading.main) and not reading.shortcut:
-        return []  # it has been said that the main path is added to itself
     if not sections:
         return [mistake("shortcut_not_convolved")]
     if len(sections) > 1:

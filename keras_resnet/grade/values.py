@@ -39,9 +39,9 @@ def draw(task):
     return Weights(kernels, biases, norms)
 
 
-def images(task, count=2, height=6, width=8):
-    """Random input float32 `(N, H, W, C)` of both signs."""
-    return np.random.default_rng(SEED + 1).normal(0, 1, (count, height, width, task.channels)).astype("float32")
+def images(task):
+    """Random input float32 `(2, H, W, C)` of both signs."""
+    return np.random.default_rng(SEED + 1).normal(0, 1, (2, task.height, task.width, task.channels)).astype("float32")
 
 
 def forward(x, weights, task, epsilon, training):
@@ -90,7 +90,7 @@ class Fitted:
     def __init__(self, model, task):
         self.model, self.task, self.weights = model, task, draw(task)
         leaves = [layer for layer in model._flatten_layers() if layer.weights and not list(layer._flatten_layers())[1:]]
-        convs = [layer for layer in leaves if type(layer) is layers.Conv2D]
+        convs = [layer for layer in leaves if isinstance(layer, layers.Conv2D)]
         norms = [layer for layer in leaves if isinstance(layer, layers.BatchNormalization)]
         self.others = [layer for layer in leaves if layer not in convs and layer not in norms]
         by_shape = {tuple(layer.kernel.shape): layer for layer in convs}

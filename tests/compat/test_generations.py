@@ -1,0 +1,210 @@
+"""The names of each generation: signatures, networks, stand-ins and helpers."""
+
+import inspect
+from collections import Counter
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT
+from numpy_resnet import Network, randomise
+from PIL import Image
+
+import keras_resnet as kr
+from keras_resnet.compat import assignment_v1 as v1
+from keras_resnet.compat import assignment_v2 as v2
+from keras_resnet.compat import assignment_v3 as v3
+from keras_resnet.data import Split, write_signs
+from keras_resnet.errors import DataError, ModelError
+
+GENERATIONS = {"v1": v1, "v2": v2, "v3": v3}
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return {name: module.ResNet50() for name, module in GENERATIONS.items()}
+
+
+def parameters(function):
+    return [
+        (p.name, p.default) if p.default is not p.empty else p.name for p in inspect.signature(function).parameters.values()
+    ]
+
+
+def test_signatures_are_those_of_the_notebooks():
+    assert parameters(v1.identity_block) == ["X", "f", "filters", "stage", "block"]
+    assert parameters(v1.convolutional_block) == ["X", "f", "filters", "stage", "block", ("s", 2)]
+    uniform, glorot = ("initializer", v2.random_uniform), ("initializer", v2.glorot_uniform)
+    assert parameters(v2.identity_block) == ["X", "f", "filters", ("training", True), uniform]
+    assert parameters(v2.convolutional_block) == ["X", "f", "filters", ("s", 2), ("training", True), glorot]
+    assert parameters(v3.identity_block) == ["X", "f", "filters", ("initializer", v3.random_uniform)]
+    assert parameters(v3.convolutional_block) == ["X", "f", "filters", ("s", 2), ("initializer", v3.glorot_uniform)]
+    shape, classes = ("input_shape", (64, 64, 3)), ("classes", 6)
+    assert parameters(v1.ResNet50) == parameters(v2.ResNet50) == [shape, classes]
+    assert parameters(v3.ResNet50) == [shape, classes, ("training", False)]
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_networks_are_the_assignments(name, networks):
+    model = networks[name]
+    assert model.count_params() == 23_600_006 and len(model.layers) == 177
+    assert sum(int(np.prod(w.shape)) for w in model.non_trainable_weights) == 53_120
+    kinds = Counter(type(layer).__name__ for layer in model.layers)
+    assert [kinds[kind] for kind in ("Conv2D", "BatchNormalization", "Activation", "Add")] == [53, 53, 49, 16]
+    settings = {(la.epsilon, la.momentum) for la in model.layers if isinstance(la, keras.layers.BatchNormalization)}
+    assert settings == {(1e-6, 0.9) if name == "v3" else (1e-3, 0.99)}
+    drawn = Counter(la.kernel_initializer.__class__.__name__ for la in model.layers if isinstance(la, keras.layers.Conv2D))
+    assert drawn == ({"GlorotUniform": 53} if name == "v1" else {"GlorotUniform": 17, "RandomUniform": 36})
+
+
+def test_the_first_generation_has_the_names_of_its_files(networks):
+    weighted = [layer.name for layer in networks["v1"].layers if layer.weights]
+    assert weighted[:3] == ["conv1", "bn_conv1", "res2a_branch2a"] and weighted[-1] == "fc6" and len(weighted) == 107
+    assert networks["v1"].name == "ResNet50" and networks["v1"].get_layer("avg_pool").pool_size == (2, 2)
+    found = kr.models.identify(networks["v1"])
+    assert (found.name, found.lineage, found.exact) == ("resnet50", "coursera", True)
+
+
+def test_the_network_computes_the_equations(networks):
+    model = networks["v1"]
+    randomise(model, seed=1)
+    images = np.random.default_rng(2).uniform(0, 1, (1, 64, 64, 3)).astype("float32")
+    weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    weights["fc1000"] = weights.pop("fc6")
+    logits = Network(weights).logits(images)
+    features, received = keras.Model(model.input, [model.layers[-2].output, model.output])(images)
+    kernel, bias = weights["fc1000"]
+    assert np.abs(np.asarray(features) @ kernel + bias - logits).max() <= 1e-4 * np.abs(logits).max()
+    expected = np.exp(logits - logits.max())
+    np.testing.assert_allclose(received, expected / expected.sum(), atol=1e-3)
+
+
+def test_equal_layers_start_equal_where_the_stream_starts_anew(networks):
+    kernels = {
+        name: [la.get_weights()[0] for la in net.layers if la.weights and la.get_weights()[0].shape == (3, 3, 64, 64)]
+        for name, net in networks.items()
+    }
+    assert len(kernels["v2"]) == 3 and np.array_equal(kernels["v2"][1], kernels["v2"][2])
+    assert np.abs(kernels["v3"][1] - kernels["v3"][2]).max() > 0.05
+
+
+def test_a_block_in_a_network_leaves_training_to_the_network():
+    inputs = keras.Input((4, 4, 3))
+    model = keras.Model(inputs, v2.identity_block(inputs, 3, [2, 2, 3], training=True))
+    X = np.random.default_rng(0).normal(2, 3, (8, 4, 4, 3)).astype("float32")
+    inference, predicted = np.asarray(model(X, training=False)), model.predict(X, verbose=0)
+    training = np.asarray(model(X, training=True))  # last, for it moves the running statistics
+    assert np.abs(inference - training).max() > 0.1
+    np.testing.assert_allclose(predicted, inference, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(v2.identity_block(X, 3, [2, 2, 3]), training, rtol=1e-4, atol=1e-5)
+
+
+def test_a_block_takes_numbers_of_any_kind_and_refuses_others():
+    lists = np.ones((1, 2, 2, 3)).tolist()
+    np.testing.assert_array_equal(
+        v1.identity_block(lists, 1, [1, 1, 3], 2, "a"), v1.identity_block(lists, 1, [1, 1, 3], 2, "a")
+    )
+    with pytest.raises(ModelError, match="X: expected a Keras tensor, or numbers .* received str"):
+        v1.identity_block("X", 1, [1, 1, 3], 2, "a")
+    with pytest.raises(ModelError, match="^identity_block adds its input to its output: expected an input of 4 channels"):
+        v3.identity_block(np.ones((1, 2, 2, 3)), 1, [1, 1, 4])
+    with pytest.raises(ModelError, match="expected an input_shape of three ints with sides of at least 33"):
+        v2.ResNet50((32, 32, 3))
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_star_import_gives_what_it_promises(name):
+    space = {}
+    exec(f"from keras_resnet.compat.assignment_{name} import *", space)
+    assert set(GENERATIONS[name].__all__) <= set(space) and len(GENERATIONS[name].__all__) == len(
+        set(GENERATIONS[name].__all__)
+    )
+    assert space["convolutional_block"] is GENERATIONS[name].convolutional_block
+
+
+def test_stand_ins_do_the_same_or_say_why(tmp_path):
+    with pytest.warns(UserWarning, match="K.set_learning_phase does nothing: Keras 3 has no global learning phase"):
+        v1.K.set_learning_phase(1)
+    assert v1.K.learning_phase() == 0 and v1.K.image_data_format() == "channels_last" and v1.K.backend() == "tensorflow"
+    with pytest.raises(
+        AttributeError, match="tensorflow.Session is not there: sessions and placeholders went with TensorFlow 1"
+    ):
+        v1.tf.Session()
+    assert v2.tf.constant(1) is not None and v2.tf.keras.layers.Dense is keras.layers.Dense
+    assert v1.scipy.misc.imread is v1.load_image
+    with pytest.raises(AttributeError, match="scipy.misc.face is not there"):
+        v1.scipy.misc.face()
+
+
+def test_the_seed_of_tf_restarts_the_third_generation():
+    v3.tf.random.set_seed(2)
+    first = v3.glorot_uniform(seed=0)((4, 4))
+    second = v3.glorot_uniform(seed=0)((4, 4))
+    v3.tf.random.set_seed(2)
+    np.testing.assert_array_equal(v3.glorot_uniform(seed=0)((4, 4)), first)
+    assert np.abs(np.asarray(first) - np.asarray(second)).max() > 0.1
+
+
+def test_load_dataset_has_the_shapes_of_the_helper_file(tmp_path):
+    random = np.random.default_rng(0)
+    splits = [Split(random.integers(0, 256, (n, 8, 8, 3), dtype="uint8"), np.arange(n) % 3, None) for n in (6, 3)]
+    write_signs(tmp_path / "set", *splits, ["0", "1", "2"])
+    train_x, train_y, test_x, test_y, classes = v1.load_dataset(tmp_path / "set")
+    assert (train_x.shape, train_y.shape, test_x.shape, test_y.shape) == ((6, 8, 8, 3), (1, 6), (3, 8, 8, 3), (1, 3))
+    np.testing.assert_array_equal(train_x, splits[0].images)
+    assert classes.tolist() == [0, 1, 2] and train_y.tolist() == [[0, 1, 2, 0, 1, 2]]
+    write_signs(tmp_path / "named", *splits, ["left", "right", "up"])
+    assert v1.load_dataset(tmp_path / "named")[4].tolist() == ["left", "right", "up"]
+
+
+def test_one_hot_and_batches_are_the_helper_files():
+    one_hot = v1.convert_to_one_hot(np.array([[2, 0, 1]]), 4)
+    assert one_hot.shape == (4, 3) and one_hot.T.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
+    with pytest.raises(DataError, match="expected int labels from 0 to 2, received int64 from 0 to 3"):
+        v1.convert_to_one_hot(np.array([0, 3]), 3)
+    X, Y = np.arange(10).reshape(10, 1), np.arange(10).reshape(10, 1)
+    batches = v1.random_mini_batches(X, Y, mini_batch_size=4, seed=0)
+    order = np.random.RandomState(0).permutation(10)  # what np.random.seed(0) and np.random.permutation give
+    assert [len(x) for x, _ in batches] == [4, 4, 2]
+    assert np.concatenate([x for x, _ in batches])[:, 0].tolist() == order.tolist()
+    assert all(np.array_equal(x, y) for x, y in batches)
+
+
+def test_predict_is_the_three_layer_network():
+    random = np.random.default_rng(0)
+    sizes = (4, 5, 3, 6)
+    weights = {f"W{n}": random.normal(size=(sizes[n], sizes[n - 1])) for n in (1, 2, 3)}
+    weights |= {f"b{n}": random.normal(size=(sizes[n], 1)) for n in (1, 2, 3)}
+    X = random.normal(size=(4, 7))
+    column = X[:, 2]
+    for n in (1, 2, 3):
+        column = weights[f"W{n}"] @ column + weights[f"b{n}"][:, 0]
+        column = column if n == 3 else np.maximum(column, 0)
+    assert v1.predict(X, weights).shape == (7,) and v1.predict(X, weights)[2] == column.argmax()
+
+
+def test_photographs_are_read_whole_and_scaled(tmp_path):
+    picture = np.zeros((30, 50, 3), dtype="uint8")
+    picture[:, 25:] = 200
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    np.testing.assert_array_equal(v1.load_image(tmp_path / "photo.png"), picture)
+    small = v1.load_image(tmp_path / "photo.png", size=(64, 32))
+    assert small.shape == (64, 32, 3) and small[:, :14].max() == 0 and small[:, 18:].min() == 200
+    assert v1.scipy.misc.imresize(picture, size=(64, 32)).tolist() == small.tolist()
+    assert v1.scipy.misc.imresize(picture, 0.5).shape == (15, 25, 3)
+    with pytest.raises(DataError, match="No such file"):
+        v1.load_image(tmp_path / "none.jpg")
+    scaled = v1.preprocess_input(picture)
+    assert scaled.dtype == np.float32 and scaled.max() == np.float32(200 / 255) and picture.max() == 200
+    with pytest.raises(DataError, match="expected pixels from 0 to 255, received -1 to 0"):
+        v1.preprocess_input(np.array([-1, 0]))
+
+
+def test_load_model_gives_a_compiled_network(tmp_path):
+    model = v1.load_model(ROOT / "weights" / "resnet20_synthetic_signs.h5")
+    x, y = np.zeros((4, *model.input_shape[1:])), np.eye(model.output_shape[1])[:4]
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    assert np.isfinite(loss) and 0 <= accuracy <= 1
+    inputs = keras.Input((4,))
+    keras.Model(inputs, keras.layers.Dense(6, activation="softmax")(inputs)).save(tmp_path / "mine.keras")
+    assert len(v2.load_model(tmp_path / "mine.keras").evaluate(np.ones((2, 4)), np.eye(6)[:2], verbose=0)) == 2

@@ -1,0 +1,92 @@
+"""Scripts written against the interfaces of 2018, 2021 and 2023 run with other import lines, and without a session."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from keras_resnet.data import Split, write_signs
+
+SCRIPTS = Path(__file__).parent / "scripts"
+# What takes the place of the cell with the session: the array itself goes in, the numbers come out.
+WITHOUT_SESSION = """
+np.random.seed(1)
+X = np.random.randn(3, 4, 4, 6)
+A = my_identity_block(X, f = 2, filters = [2, 4, 6], stage = 1, block = 'a')
+B = convolutional_block(X, f = 2, filters = [2, 4, 6], stage = 1, block = 'b')
+out = [np.array(A), np.array(B)]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A learner's folder: a small image set in `datasets`, and a photo."""
+    path, random = tmp_path_factory.mktemp("learner"), np.random.default_rng(0)
+    splits = [
+        Split(random.integers(0, 256, (count, 64, 64, 3), dtype="uint8"), np.arange(count) % 6, None) for count in (12, 6)
+    ]
+    write_signs(path / "datasets", *splits, [str(number) for number in range(6)])
+    Image.fromarray(random.integers(0, 256, (90, 120, 3), dtype="uint8")).save(path / "my_image.jpg")
+    return path
+
+
+def modern(script, generation):
+    """A script with its import lines replaced, and its session."""
+    text = (SCRIPTS / script).read_text()
+    star = f"from keras_resnet.compat.assignment_{generation} import *\n"
+    text = re.sub(r"# --- imports\n.*?# --- end\n", star, text, flags=re.DOTALL)
+    text = re.sub(r"# --- session\n.*?# --- end\n", WITHOUT_SESSION, text, flags=re.DOTALL)
+    assert "Session" not in text and text.count("import ") == 1
+    return text
+
+
+def run(script, generation, folder):
+    """What it prints, as a dict of the lines `name = value`, and its warnings."""
+    command = [sys.executable, "-c", modern(script, generation)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr
+    printed = re.findall(r"^([\w =]+?) = (.*(?:\n .*)*)$", done.stdout, flags=re.MULTILINE)
+    return dict(printed), done.stderr
+
+
+def numbers(text):
+    return [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", text)]
+
+
+def test_2018(folder):
+    printed, warnings = run("written_in_2018.py", "v1", folder)
+    expected = [0.94822985, 0, 1.16101444, 2.747859, 0, 1.36677003]
+    np.testing.assert_allclose(numbers(printed["identity"]), expected, rtol=1e-5)
+    expected = [0.09018463, 1.23489773, 0.46822017, 0.0367176, 0, 0.65516603]
+    np.testing.assert_allclose(numbers(printed["convolutional"]), expected, rtol=1e-5)
+    assert printed["number of training examples"] == "12" and printed["Y_test shape"] == "(6, 6)"
+    assert 0 < float(printed["Loss"]) < 100 and 0 <= float(printed["Test Accuracy"]) <= 1
+    assert printed["photo"] == "(90, 120, 3)" and printed["probabilities"] == "(1, 6)"
+    assert "K.set_learning_phase does nothing: Keras 3 has no global learning phase" in warnings
+
+
+def test_2021(folder):
+    printed, _ = run("written_in_2021.py", "v2", folder)
+    assert printed["eager"] == "True" and printed["batches"] == "[2, 1]" and printed["parameters"] == "23600006"
+    assert float(printed["inference"]) == pytest.approx(192.71236, rel=1e-5)
+    assert float(printed["training"]) == pytest.approx(4.99991, rel=1e-5)
+    expected = [0, 0.66683817, 0, 0, 0.888539, 0.5274254]
+    np.testing.assert_allclose(numbers(printed["convolutional"]), expected, rtol=1e-5)
+    assert printed["class"] == "True"
+
+
+def test_2023(folder):
+    printed, warnings = run("written_in_2023.py", "v3", folder)
+    assert float(printed["inference"]) == pytest.approx(192.99992, rel=2e-4)
+    assert printed["shape"] == "(3, 1, 1, 6)"
+    expected = [0.33485505, 1.6415989, 0.33789736, 0.08511472, 0.814965, 0]
+    np.testing.assert_allclose(numbers(printed["convolutional"]), expected, atol=2e-4 * 1.64)
+    assert printed["accuracy"] == "2" and printed["same"] == printed["class"] == "True"
+    assert warnings.count("K.set_learning_phase does nothing") == 2
