@@ -78,7 +78,8 @@ def execute(notebook, folder, timeout=3600):
     import nbformat
 
     node = nbformat.reads(json.dumps(notebook), as_version=4)
-    nbclient.NotebookClient(node, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    options = {"timeout": timeout, "kernel_name": "python3", "coalesce_streams": True}
+    nbclient.NotebookClient(node, resources={"metadata": {"path": folder}}, **options).execute()
     for cell in node.cells:
         cell.metadata.pop("execution", None)  # times of day
         for output in cell.get("outputs", ()):

@@ -338,9 +338,11 @@ print(f"after {outcome.epochs} epochs, {outcome.seconds / 60:.1f} minutes of tra
 Image(RUN / "curves.png", width=900)
 
 # %% [markdown]
-# How to read this: both curves of the loss fall together and the accuracies rise together. If training went on to rise alone,
-# the network would be learning its images by heart. If validation stayed at chance while training rose, batch normalisation
-# would be the first suspect: `kr.check_train_eval_gap(model, x, y)` tells.
+# How to read this: the two losses end low and side by side, and so do the accuracies. In the first epochs validation lags
+# behind and jumps, for it uses the running averages of batch normalisation, and the weights change faster than these can
+# follow; as the learning rate falls, the two meet. If training went on to rise alone, the network would be learning its images
+# by heart. If validation stayed at chance to the end, batch normalisation would be the first suspect:
+# `kr.check_train_eval_gap(model, x, y)` tells.
 #
 # The loss of training ends above zero on purpose: the labels are smoothed (nine tenths for the right class, the rest spread
 # over all), which keeps the network from being certain of everything.
@@ -354,7 +356,7 @@ Image(RUN / "curves.png", width=900)
 report = kr.weights.load(model, RUN / "weights.h5")
 print(report)
 
-probabilities = model.predict(signs.test.images / np.float32(255), verbose=0)  # the bare network: here we divide ourselves
+probabilities = keras.ops.convert_to_numpy(model(signs.test.images / np.float32(255)))  # the bare network: we divide ourselves
 print(f"accuracy of the network built above: {np.mean(probabilities.argmax(axis=1) == signs.test.labels):.1%}")
 
 # %% [markdown]

@@ -46,7 +46,10 @@ Image(kr.data.sample_grid(signs.train, signs.class_names, OUT / "samples.png", p
 report = kr.data.check(SET)
 for name in ("train", "test"):
     print(f"{name:5}", report[name]["images"], "images, by class:", report[name]["per_class"])
-    print("      pixels:", report[name]["pixels"])
+    pixels = report[name]["pixels"]
+    print(
+        f"      pixels: {pixels['min']} to {pixels['max']}, mean {pixels['mean']:.1f}, standard deviation {pixels['std']:.1f}"
+    )
 print("duplicates:", {name: report["duplicates"][name] for name in ("train", "test", "across")})
 print("warnings:", report["warnings"] or "none")
 
@@ -81,7 +84,8 @@ for field, value in recipe.to_json().items():
 # * `learning_rate`, `warmup_epochs`, `final_rate`: up in a straight line while the weights are random, down along a cosine to
 #   let them settle.
 # * `weight_decay` pulls kernels towards zero; the scales and shifts of batch normalisation are left alone.
-# * `label_smoothing`: nine tenths for the right class, the rest spread over all. Less certainty, better calibrated.
+# * `label_smoothing`: nine tenths for the right class, the rest spread over all, so that the network does not spend its weights
+#   on ever greater certainty.
 # * `batch_norm_momentum`: with 0.9 the running averages of batch normalisation follow within tens of steps. Keras's 0.99 needs
 #   hundreds, and a short run then predicts at chance.
 # * `zero_init_gamma`: every block begins as its shortcut, so the deep network starts as a shallow one.
@@ -146,6 +150,10 @@ Image(RUN / "confusion.png", width=430)
 # The interval says how far chance alone could carry the accuracy on so few images (Wilson's, at 95 %). Two networks whose
 # intervals overlap widely have not been told apart; look at more images, or train each with several seeds.
 #
+# The calibration error compares certainty with accuracy. It is large here because of the smoothed labels: the network, taught
+# never to be quite certain, understates. Its probabilities rank the answers well, but 80 % does not mean that one in five is
+# wrong.
+#
 # ## 7. The mistakes
 # No figure teaches as much as the images themselves: the wrong ones, the most confident first.
 
@@ -154,9 +162,10 @@ picture = kr.evaluate.mistakes(signs.test.images, scores, OUT / "mistakes.png")
 Image(picture, width=900) if picture else print("There is none among these images.")
 
 # %% [markdown]
-# Ask of each: could a person tell? Is the label wrong? Is it a kind of image that the training images hardly have? The answers
-# lead to other labels, other images, or another recipe. And after some rounds of that the test images have been looked at too
-# often; then it is time for new ones: `kr.data.make_synthetic("fresh", seed=1)`.
+# Most are fives taken for fours, as the matrix says too. Ask of each: could a person tell? Is the label wrong? Is it a kind of
+# image that the training images hardly have? The answers lead to other labels, other images, or another recipe. And after some
+# rounds of that the test images have been looked at too often; then it is time for new ones: `kr.data.make_synthetic("fresh",
+# seed=1)`.
 #
 # ## The same at the command line
 # ```

@@ -154,7 +154,7 @@ figure, axes = plt.subplots(figsize=(8, 2.6))
 bars = axes.barh(list(results), list(results.values()), color=["#2b6cb0"] + ["#d9691e"] * (len(results) - 1))
 axes.bar_label(bars, [f"{value:.0%}" for value in results.values()], padding=4)
 axes.axvline(1 / 6, color="#69727d", linestyle="--", linewidth=1)
-axes.text(1 / 6, -0.75, " guessing", color="#69727d", fontsize=9)
+axes.text(1 / 6, len(results) - 0.4, " guessing", color="#69727d", fontsize=9, va="top")
 axes.set(xlim=(0, 1.1), xticks=[], title="The same weight file, the same images: share of right answers")
 axes.invert_yaxis()
 axes.spines[:].set_visible(False)
@@ -179,12 +179,18 @@ print("With head='skip':", kr.weights.load(ten, FILE, head="skip"))
 
 # %% [markdown]
 # ## 4. Converting
-# The same weights under the names that `keras.applications` uses, in a file that Keras 2 reads as well. `diff` compares the
-# arrays of two files by their places, whatever they are called.
+# The file is in the layout of Keras 1 and 2. The same weights in today's layout, for a program that loads with Keras alone:
+# there the suffix decides, `.weights.h5`, and an old file that is merely renamed is refused. `diff` compares the arrays of two
+# files by their places, whatever they are called.
 
 # %%
-print(kr.weights.convert(FILE, OUT / "resnet20_keras.h5", "keras_applications"))
-print(kr.weights.diff(FILE, OUT / "resnet20_keras.h5"))
+NEW = OUT / "resnet20.weights.h5"
+print(kr.weights.convert(FILE, NEW, "keras3"))
+print(kr.weights.diff(FILE, NEW))
+
+fresh = kr.create_model("resnet20", input_shape=(64, 64, 3), classes=6)
+fresh.load_weights(NEW)  # Keras's own
+print(f"accuracy {accuracy(fresh):.1%}")
 
 # %% [markdown]
 # PyTorch's names are refused: torchvision's blocks have their stride elsewhere and would compute something else with these
@@ -201,8 +207,8 @@ except kr.errors.WeightsError as error:
 # ```
 # keras-resnet weights inspect resnet20_synthetic_signs.h5
 # keras-resnet weights verify resnet20_synthetic_signs.h5
-# keras-resnet weights convert resnet20_synthetic_signs.h5 resnet20_keras.h5 --dialect keras_applications
-# keras-resnet weights diff resnet20_synthetic_signs.h5 resnet20_keras.h5
+# keras-resnet weights convert resnet20_synthetic_signs.h5 resnet20.weights.h5 --dialect keras3
+# keras-resnet weights diff resnet20_synthetic_signs.h5 resnet20.weights.h5
 # keras-resnet weights list
 # ```
 # The last one lists the published files: network, accuracy, hash. With a connection, `kr.ResNet50()` fetches ImageNet's weights

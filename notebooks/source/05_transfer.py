@@ -42,7 +42,7 @@ def pixels(images):
 
 train_x, test_x = pixels(255 - signs.train.images), pixels(255 - signs.test.images)
 
-figure, axes = plt.subplots(2, 6, figsize=(8, 2.8))
+figure, axes = plt.subplots(2, 6, figsize=(8, 2.6), layout="constrained")
 for column in range(6):
     axes[0, column].imshow(signs.train.images[column])
     axes[1, column].imshow(train_x[column])
@@ -70,7 +70,7 @@ print(f"negatives: {results['as it is']:.1%}")
 
 # %% [markdown]
 # ## 2. Features and a new classifier
-# `kr.features` gives the same network with other outputs: the last map of each stage, from coarse detail to broad meaning. It
+# `kr.features` gives the same network with other outputs: the last map of each stage, from fine detail to broad meaning. It
 # shares its layers with the network; nothing is copied and nothing computed twice.
 
 # %%
@@ -106,6 +106,10 @@ results["features, new classifier"] = accuracy(classifier, describe.predict(test
 print(f"{results['features, new classifier']:.1%}")
 
 # %% [markdown]
+# Little more than before: these 64 numbers say how much there is of patterns that the network knows, and in a negative there is
+# hardly any of them, as the last map above shows. Where the new images are of the same kind as the old, say other signs by
+# other hands, this is the method to try first. Here the network itself has to change.
+#
 # ## 3. Freezing and fine-tuning
 # Now the later stages may change too. `kr.freeze(model, until="stage2")` makes the stem and stage 2 fixed, and says what it
 # did. Two things about it are easy to get wrong in Keras:
@@ -136,7 +140,7 @@ print(kr.check_train_eval_gap(tuned, train_x, train_y))
 # %% [markdown]
 # The last line runs the training images once with the statistics of their own batch and once with the running averages. Where
 # the two part, prediction is worse than training made one believe, and the remedy is to estimate the averages anew, with the
-# weights as they are now (frozen layers keep theirs):
+# weights as they are now (frozen layers keep theirs). Here the two agree, and little changes:
 
 # %%
 kr.recalibrate_batch_norm(tuned, train_x)
@@ -151,6 +155,10 @@ results["all layers fine-tuned"] = fit(whole, 3e-4)
 print(f"{results['all layers fine-tuned']:.1%}")
 
 # %% [markdown]
+# Better still, in this case: what is new about negatives is their colours and edges, and those are the business of the first
+# layers, which were frozen above. Where images are of the same kind, it is the other way round: the fewer there are, the more
+# should stay as it is.
+#
 # ## 4. And without the pretrained network?
 # The same network from random weights, the same sixty images, the same number of steps.
 
@@ -164,7 +172,7 @@ figure, axes = plt.subplots(figsize=(8, 2.4))
 bars = axes.barh(list(results), list(results.values()), color="#2b6cb0")
 axes.bar_label(bars, [f"{value:.0%}" for value in results.values()], padding=4)
 axes.axvline(1 / 6, color="#69727d", linestyle="--", linewidth=1)
-axes.text(1 / 6, -0.7, " guessing", color="#69727d", fontsize=9)
+axes.text(1 / 6, len(results) - 0.4, " guessing", color="#69727d", fontsize=9, va="top")
 axes.set(xlim=(0, 1.1), xticks=[], title=f"Right answers on {len(test_y)} negatives after ten images a class")
 axes.invert_yaxis()
 axes.spines[:].set_visible(False)
@@ -177,8 +185,8 @@ plt.show()
 # ## The same with the package's own training
 # Augmentation, validation, lower rates for earlier stages, a run folder and a report come with
 # ```
-# keras-resnet train --data SET --model resnet20 --recipe finetune --weights weights/resnet20_synthetic_signs.h5 \
-#     --freeze stage3 --per-class 10 --out runs/few
+# keras-resnet train --data SET --model resnet20 --weights weights/resnet20_synthetic_signs.h5 \
+#     --recipe finetune --freeze stage3 --per-class 10 --out runs/few
 # ```
 # With photographs and a connection, `kr.ResNet50(classes=.., head="skip")` begins from ImageNet's weights. Remember that these
 # want their own pixels: `kr.preprocess_input(images, mode="caffe")`.
