@@ -9,6 +9,7 @@ only the comments between the two lines are left, and NAME_solution.ipynb, where
 """
 
 import argparse
+import ast
 import base64
 import io
 import json
@@ -138,7 +139,7 @@ def _fewer_colours(picture):
 
 def _keep_outputs(notebook, old, name):
     """Takes over the outputs of the notebook as it was, where its code is still that."""
-    if code_of(notebook) != code_of(old):
+    if [_parsed(text) for text in code_of(notebook)] != [_parsed(text) for text in code_of(old)]:
         print(f"{name}: its code has changed, its outputs are gone; --run {name.split('.')[0]} makes new ones", file=sys.stderr)
         return
     kept = [cell for cell in old["cells"] if cell["cell_type"] == "code"]
@@ -146,6 +147,11 @@ def _keep_outputs(notebook, old, name):
         if cell["cell_type"] == "code":
             before = kept.pop(0)
             cell["outputs"], cell["execution_count"] = before["outputs"], before["execution_count"]
+
+
+def _parsed(text):
+    """Code without its comments and line breaks, which no output depends on."""
+    return ast.dump(ast.parse(text))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ OUT.mkdir(exist_ok=True)
 # ## 2. The identity block
 #
 # ```
-#      ┌─────────────────────────── the shortcut ────────────────────────────┐
+#      ┌──────────────────────────── the shortcut ────────────────────────────┐
 #      │                                                                      │
 #   X ─┴─ Conv 1x1 ─ BN ─ ReLU ─ Conv f x f ─ BN ─ ReLU ─ Conv 1x1 ─ BN ──── (+) ─ ReLU ─
 #           F1                     F2, same                 F3
@@ -68,8 +68,8 @@ OUT.mkdir(exist_ok=True)
 # called a **bottleneck**. Each detail is there for a reason:
 #
 # * **Batch normalisation after each convolution** brings every channel to mean 0 and variance 1 over the batch before a learnt
-#   scale and shift. Without it, the sums of sixteen blocks would grow from block to block. `axis=3` because the channels stand
-#   last: `(N, H, W, C)`.
+#   scale and shift. Without it, each block would about double the variance of what it hands on. `axis=3` because the channels
+#   stand last: `(N, H, W, C)`.
 # * **`padding="same"` in the middle**: the map has to keep its height and width, or it could not be added to the shortcut.
 # * **No ReLU at the end of the main path.** $F(x)$ must be able to subtract; a ReLU before the addition would let the block
 #   only ever add. It comes after the sum.
@@ -223,8 +223,8 @@ if not grade.passed:
 # | stage 5 | convolutional block *a*, identity blocks *b, c*; filters 512, 512, 2048 | 2 x 2 x 2048 |
 # | head | average over 2 x 2; flatten; dense with softmax | 6 probabilities |
 #
-# Stage 2 has stride 1 because the stem has made the map small already. The average leaves 2,048 numbers of an image, whatever
-# its size, where a dense layer on the whole map would have to be as large as the map.
+# Stage 2 has stride 1 because the stem has made the map small already. The average leaves 2,048 numbers of an image, one for
+# each channel; a dense layer on the whole map would need four times the weights.
 #
 # ### Exercise 3
 # The stem is written; write the stages and the head, and return `keras.Model(X_input, X)`.
@@ -241,7 +241,8 @@ def ResNet50(input_shape=(64, 64, 3), classes=6):
     X = layers.MaxPooling2D((3, 3), strides=(2, 2))(X)
 
     ### START CODE HERE ###
-    # Stage 2: convolutional_block(X, 3, [64, 64, 256], stage=2, block="a", strides=(1, 1)), then the identity blocks b and c
+    # Stage 2: convolutional_block(X, 3, [64, 64, 256], stage=2, block="a", strides=(1, 1)),
+    # then two identity blocks, "b" and "c"
     X = convolutional_block(X, 3, [64, 64, 256], stage=2, block="a", strides=(1, 1))
     X = identity_block(X, 3, [64, 64, 256], stage=2, block="b")
     X = identity_block(X, 3, [64, 64, 256], stage=2, block="c")
@@ -299,7 +300,7 @@ SET = OUT / "signs"
 if not SET.exists():
     kr.data.make_synthetic(SET, train_images=48 if SMOKE else 1080, test_images=24 if SMOKE else 120)
 
-signs = kr.data.load_signs(SET)  # checks what it reads: a truncated file or a label outside the classes is told in one line
+signs = kr.data.load_signs(SET)  # checks what it reads
 print("training images", signs.train.images.shape, signs.train.images.dtype, "labels", signs.train.labels.shape)
 print("test images    ", signs.test.images.shape, "classes", signs.class_names)
 Image(kr.data.sample_grid(signs.train, signs.class_names, OUT / "samples.png", per_class=5), width=520)
@@ -356,7 +357,8 @@ Image(RUN / "curves.png", width=900)
 report = kr.weights.load(model, RUN / "weights.h5")
 print(report)
 
-probabilities = keras.ops.convert_to_numpy(model(signs.test.images / np.float32(255)))  # the bare network: we divide ourselves
+# The bare network has no layer in front that scales: here we divide ourselves.
+probabilities = keras.ops.convert_to_numpy(model(signs.test.images / np.float32(255)))
 print(f"accuracy of the network built above: {np.mean(probabilities.argmax(axis=1) == signs.test.labels):.1%}")
 
 # %% [markdown]
