@@ -20,7 +20,7 @@ from IPython.display import Image, display
 
 SMOKE = os.environ.get("KERAS_RESNET_SMOKE") == "1"  # the project's tests: only what takes seconds
 OUT = Path("out-smoke" if SMOKE else "out") / "lab"  # results as JSON, figures, and a page of them all, lab.html
-QUICK = True  # False: the full form, hours in all
+QUICK = True  # False: the full form, which takes much longer
 
 
 def show(name, figure, slow=False):
@@ -77,10 +77,10 @@ show("backprop-term", "shares")
 
 # %% [markdown]
 # ## 4. The identity is easy
-# Let two layers learn a map that lies between the identity (t = 0) and a rotation (t = 1). With a shortcut around them, they
-# have to learn only the difference. Near the identity the residual pair needs a fraction of the steps and its weights have
-# little way to go; far from it the advantage is gone. So the shortcut is a bet: that what a deep network's layer should do is
-# close to nothing. The networks that are trained by it suggest that the bet is a good one.
+# Let two layers learn a map that lies between the identity (t = 0) and a rotation (t = 1). With a shortcut around them, they have
+# to learn only the difference. Near the identity the residual pair needs a fraction of the steps and its weights have little way
+# to go; far from it they travel as far as those of a plain pair. So the shortcut is a bet: that what a layer of a deep network
+# should do is close to nothing. The networks that are trained by it suggest that the bet is a good one.
 
 # %%
 show("residual-target", "ways", slow=True)
@@ -125,4 +125,4 @@ show("shattered-gradients", "blocks", slow=True)
 # keras-resnet lab run variance --quick --out lab
 # keras-resnet lab run all --out lab
 # ```
-# The last one takes hours and leaves `lab/lab.html`, a page with every claim, its criteria, figures and verdict.
+# The last one takes long and leaves `lab/lab.html`, a page with every claim, its criteria, figures and verdict.
