@@ -10,9 +10,10 @@ from keras_resnet import blocks
 from keras_resnet.compat import generation, notebook
 from keras_resnet.compat.initialisers import initialisers
 from keras_resnet.compat.notebook import *  # noqa: F403
+from keras_resnet.compat.public_tests import PublicTests, comparator, summary
 
 _OWN = ("ResNet50", "convolutional_block", "glorot_uniform", "identity_block", "initialisers", "random_uniform")
-__all__ = [*notebook.__all__, *_OWN]
+__all__ = [*notebook.__all__, *_OWN, "comparator", "public_tests", "summary"]
 
 _SETTINGS = generation.Settings()
 _drawn = initialisers("stateless")
@@ -47,3 +48,6 @@ def ResNet50(input_shape=(64, 64, 3), classes=6):
     """The network of the assignment, a `keras.Model`: 23,600,006 parameters by default."""
     draws = glorot_uniform(seed=0), glorot_uniform(seed=0), random_uniform(seed=0)
     return generation.network(input_shape, classes, _SETTINGS, *draws)
+
+
+public_tests = PublicTests(identity_block, convolutional_block, ResNet50, True, lambda: glorot_uniform)

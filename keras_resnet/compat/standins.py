@@ -87,5 +87,5 @@ def tensorflow(stream=None):
 
 def scipy():
     """`scipy`, whose `misc` reads and resizes images again."""
-    misc = Forward("scipy.misc", "SciPy has removed it", imread=load_image, imresize=resize_image)
+    misc = Forward("scipy.misc", "SciPy has removed it", reach=False, imread=load_image, imresize=resize_image)
     return Forward("scipy", "SciPy is not installed, or has removed it", misc=misc)

@@ -58,7 +58,7 @@ def _check(function, kind):
         return graded(name, outcome.found)
     if outcome.ends:
         return graded(name, _of_ends(outcome, task))
-    model = keras.Model(outcome.source, outcome.output) if _connected(outcome) else None
+    model = _model(outcome)
     fitted = values.Fitted(model, task) if model else None
     found = recorder.mistakes() + _default_stride(learner)
     found += _initialised(model, learner, recorder, task) if model else []
@@ -71,8 +71,8 @@ def _check(function, kind):
         return graded(name, [mistake("hidden", what=read.hidden.label)])
     loose = reading.dead_ends(outcome.source, (outcome.output,))
     added = read.join is not None or any(type(part.layer).__name__ == "Add" for part in loose)
-    found = (structure.loose(loose if added else [], task) or structure.mistakes(read, task)) + found
-    return graded(name, found or [mistake("values", mode=wrong)])
+    why = structure.loose(loose if added else [], task) or structure.mistakes(read, task)
+    return graded(name, (why or [mistake("values", mode=wrong)]) + found)
 
 
 def _of_ends(outcome, task):
@@ -82,12 +82,12 @@ def _of_ends(outcome, task):
     return found or [mistake("shapes", main=read.shapes[0], shortcut=read.shapes[1])]
 
 
-def _connected(outcome):
+def _model(outcome):
+    """The block as a model; None where its output depends on something else than its input."""
     try:
-        keras.Model(outcome.source, outcome.output)
-    except ValueError:  # the output does not depend on the input
-        return False
-    return True
+        return keras.Model(outcome.source, outcome.output)
+    except ValueError:
+        return None
 
 
 def _wrong_mode(fitted):

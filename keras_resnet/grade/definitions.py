@@ -24,14 +24,12 @@ class Definitions:
     """
 
     def __init__(self, pieces, wanted):
-        self.names, self.own, self.notes, self._unknown = {"__name__": "submission"}, set(), [], False
+        self.names, self.own, self.notes = {"__name__": "submission"}, set(), []
         statements = [(label, statement) for label, source in pieces for statement in self._parsed(label, source)]
         needed = _needed([statement for _, statement in statements], wanted)
         for label, statement in statements:
             if _runs(statement, needed):
                 self._run(label, statement)
-        if self._unknown:
-            self._add_names_of_keras()
 
     def _parsed(self, label, source):
         linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)  # for the lines in messages
@@ -47,12 +45,13 @@ class Definitions:
         except (Exception, SystemExit) as error:
             text, why = ast.unparse(statement).split("\n")[0], str(error).split(" (/")[0]  # without the path of a library
             self.notes.append(f"{label}, line {statement.lineno}, left out: {text}: {type(error).__name__}: {why}")
-            self._unknown |= isinstance(statement, ast.ImportFrom)
+            if isinstance(statement, ast.ImportFrom):
+                self._add_names_of_keras()
         else:
             self.own |= _targets(statement)
 
     def _add_names_of_keras(self):
-        """A star import that fails may have brought Keras's names: the old helper files did."""
+        """An import that fails may have brought Keras's names: the old helper files did. What is there already stays."""
         import keras
         import numpy
 
@@ -69,10 +68,14 @@ def _runs(statement, needed):
     if isinstance(statement, ast.Try | ast.If):
         inner = [part for part in ast.walk(statement) if isinstance(part, ast.stmt) and part is not statement]
         own = [part for part in inner if not isinstance(part, ast.Pass)]
-        return bool(own) and all(isinstance(part, _DEFINITIONS + _IMPORTS) or _runs(part, needed) for part in own)
+        return bool(own) and all(_is_constant(part) or _runs(part, needed) for part in own)
     if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
         return bool(_targets(statement) & needed)
     return False
+
+
+def _is_constant(statement):
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
 
 
 def _targets(statement):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from keras_resnet.grade import cells
 from keras_resnet.grade.child import TARGETS
 from keras_resnet.grade.grading import Grade, graded
 from keras_resnet.grade.sentences import mistake
+
+_START = 600  # seconds that the framework may take to load on a slow disk
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def grade_file(path, *, seconds=120, megabytes=4096):
     Args:
         path: a notebook (`.ipynb`) or a module (`.py`) with any of `identity_block`, `convolutional_block` (or `conv_block`)
             and `ResNet50`.
-        seconds: how long it may take, the start of the framework included.
+        seconds: how long the learner's code may take, once the framework has started.
         megabytes: how much memory the learner's code may use.
 
     Returns:
@@ -60,7 +63,7 @@ def grade_file(path, *, seconds=120, megabytes=4096):
     with tempfile.TemporaryDirectory() as folder:
         report, errors = Path(folder) / "report", Path(folder) / "errors"
         command = [sys.executable, "-m", "keras_resnet.grade.child", str(path), str(report), str(megabytes), str(seconds)]
-        ended = _run(command, errors, seconds)
+        ended = _run(command, report, errors, seconds)
         lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()] if report.exists() else []
         notes = tuple(line["note"] for line in lines if "note" in line)
         grades = [_grade(line["grade"]) for line in lines if "grade" in line]
@@ -76,8 +79,11 @@ def grade_file(path, *, seconds=120, megabytes=4096):
     return FileGrade(str(path), tuple(grades), notes)
 
 
-def _run(command, errors, seconds):
-    """Runs the child; its exit status (negative for a signal), or None where it was stopped for its time."""
+def _run(command, report, errors, seconds):
+    """Runs the child; its exit status (negative for a signal), or None where it was stopped for its time.
+
+    Its clock starts when the report is there: the framework has loaded by then.
+    """
     package = str(Path(__file__).resolve().parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -85,6 +91,9 @@ def _run(command, errors, seconds):
         options = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file, "start_new_session": True}
         child = subprocess.Popen(command, env=environment, **options)
         try:
+            deadline = time.monotonic() + _START
+            while not report.exists() and child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
             return child.wait(seconds)
         except subprocess.TimeoutExpired:
             return None

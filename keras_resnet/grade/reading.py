@@ -72,8 +72,8 @@ def read(output, source):
     after, junction = _walk(output, source)
     if junction is None or junction is source:
         return Reading(main=after, starts=(junction is source, True))
-    node = _node(junction)
-    return _of_paths(node.input_tensors, source, after, node.operation)
+    call = node(junction)
+    return _of_paths(call.input_tensors, source, after, call.operation)
 
 
 def read_ends(ends, source):
@@ -107,9 +107,8 @@ def _of_paths(ends, source, after, join):
     common = 0  # parts that both paths begin with
     while common < min(len(main), len(side)) and main[common].tensor is side[common].tensor:
         common += 1
-    if (
-        common == len(side) and sum(part.kind == "conv" for part in side) == 3
-    ):  # the shortcut goes on from the end of the main path
+    if common == len(side) and sum(part.kind == "conv" for part in side) == 3:
+        # The shortcut goes on from the end of the main path.
         (main, first, main_end), (side, second, side_end) = walked[-1], walked[0]
     return Reading(
         main=main,
@@ -127,30 +126,31 @@ def _walk(tensor, source):
     """The parts from the end of a path back to ``source`` or a junction, in order, and that tensor; None for another input."""
     parts, outer = [], []
     while tensor is not source:
-        node = _node(tensor)
-        if node is None or not node.input_tensors:
+        call = node(tensor)
+        if call is None or not call.input_tensors:
             if not outer:
                 return tuple(reversed(parts)), None
             tensor = outer.pop()  # the input of a model within the network: on with what it was called on
-        elif len(node.input_tensors) > 1:
+        elif len(call.input_tensors) > 1:
             return tuple(reversed(parts)), tensor
-        elif _nested(node.operation):
-            outer.append(node.input_tensors[0])
-            tensor = node.operation.outputs[0]
+        elif _nested(call.operation):
+            outer.append(call.input_tensors[0])
+            tensor = call.operation.outputs[0]
         else:
-            parts += reversed(_parts(node.operation, tensor))
-            tensor = node.input_tensors[0]
+            parts += reversed(_parts(call.operation, tensor))
+            tensor = call.input_tensors[0]
     return tuple(reversed(parts)), source
 
 
-def _node(tensor):
+def node(tensor):
+    """The call that a Keras tensor came from."""
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index] if operation is not None else None
 
 
 def _is_junction(tensor):
-    node = _node(tensor)
-    return node is not None and len(node.input_tensors) > 1
+    call = node(tensor)
+    return call is not None and len(call.input_tensors) > 1
 
 
 def _nested(operation):

@@ -111,7 +111,9 @@ def _failed(error, function, source, task):
 def failure(error, function, name):
     """The `Mistake` of a function that raised an exception."""
     frame, line = _place(error, function)
-    code = linecache.getline(frame.f_code.co_filename, line).strip() if frame else ""
+    file = frame.f_code.co_filename if frame else ""
+    code = linecache.getline(file, line).strip()
+    line = f"{line} of {file}" if file.startswith("cell ") else line
     if not code:
         return mistake("error", name=name, line=line, code="...", error=_text(error))
     blank = [key for key, value in frame.f_locals.items() if value is None and re.search(rf"\b{re.escape(key)}\b", code)]

@@ -13,6 +13,7 @@ MISTAKES = {
     "the layer of that name (Activation('relu'), Add()) or keras.ops.",
     "stopped": "{name} had not come to an end after {seconds:g} s and was stopped; is there a loop without one?",
     "died": "{name} brought its process to an end ({how}); it may use {megabytes} MB of memory.",
+    "exit": "{name} calls exit(), which ends the whole program; let it return a tensor.",
     "error": "{name} stops in line {line}, `{code}`: {error}.",
     "default_stride": "{name} has the stride {received} by default; the assignment's is 2.",
     # The two paths and where they meet.

@@ -61,7 +61,8 @@ def steps(model):
         if id(layer) not in nodes:
             nodes[id(layer)] = node = layer._inbound_nodes[node_index]
             pending += [] if id(tensor) in sources else node.input_tensors
-    order = [layer for layer in model.operations if id(layer) in nodes]
+    functional = model._functional if isinstance(model, keras.Sequential) else model
+    order = [layer for layer in functional.operations if id(layer) in nodes]
     rank = {id(layer): index for index, layer in enumerate(order)}
     found = []
     for index, layer in enumerate(order):

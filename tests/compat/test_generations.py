@@ -1,6 +1,7 @@
 """The names of each generation: signatures, networks, stand-ins and helpers."""
 
 import inspect
+import re
 from collections import Counter
 
 import keras
@@ -134,6 +135,48 @@ def test_stand_ins_do_the_same_or_say_why(tmp_path):
     assert v1.scipy.misc.imread is v1.load_image
     with pytest.raises(AttributeError, match="scipy.misc.face is not there"):
         v1.scipy.misc.face()
+
+
+@pytest.mark.parametrize("name", ["v2", "v3"])
+def test_the_notebooks_own_tests_pass_and_fail(name, networks, capsys):
+    module, other = GENERATIONS[name], GENERATIONS["v3" if name == "v2" else "v2"]
+    module.public_tests.identity_block_test(module.identity_block)
+    module.public_tests.convolutional_block_test(module.convolutional_block)
+    module.comparator(module.summary(networks[name]), module.summary(networks[name]))
+    assert capsys.readouterr().out == 3 * "All tests passed!\n"
+
+    def wrong(X, f, filters, initializer, training=None):
+        return X
+
+    def other_epsilon(X, f, filters, initializer, training=None):
+        return other.identity_block(X, f, filters, initializer=initializer, **({"training": training} if name == "v3" else {}))
+
+    values = ("578.137", "578.999") if name == "v2" else ("578.999", "578.137")  # under epsilon 1e-3 and 1e-6
+    for target, received in ((wrong, "3"), (other_epsilon, values[1])):
+        says = f"training=False): expected {values[0]} at (2, 0, 0, 0), received {received};"
+        with pytest.raises(ModelError, match=re.escape(says)):
+            module.public_tests.identity_block_test(target)
+    with pytest.raises(ModelError, match="expected a tensor, received None: is it written to its end"):
+        module.public_tests.convolutional_block_test(lambda *given, **options: None)
+
+
+def test_the_summary_is_the_notebooks(networks):
+    rows = v2.summary(networks["v2"])
+    assert rows[:6] == [
+        ["InputLayer", [(None, 64, 64, 3)], 0],
+        ["ZeroPadding2D", (None, 70, 70, 3), 0, ((3, 3), (3, 3))],
+        ["Conv2D", (None, 32, 32, 64), 9472, "valid", "linear", "GlorotUniform"],
+        ["BatchNormalization", (None, 32, 32, 64), 256],
+        ["Activation", (None, 32, 32, 64), 0],
+        ["MaxPooling2D", (None, 15, 15, 64), 0, (3, 3), (2, 2), "valid"],
+    ]
+    assert rows[-1] == ["Dense", (None, 6), 12_294, "softmax"] and len(rows) == 177
+    kinds = [row[0] for row in rows[12:18]]  # the end of the first block: as Keras 2 listed it
+    assert kinds == ["Conv2D", "Conv2D", "BatchNormalization", "BatchNormalization", "Add", "Activation"]
+    with pytest.raises(ModelError, match="layer 2: expected .*, received .*'same'"):
+        v2.comparator([*rows[:2], [*rows[2][:3], "same", *rows[2][4:]], *rows[3:]], rows)
+    with pytest.raises(ModelError, match="layers: expected 177, received 176"):
+        v2.comparator(rows[:-1], rows)
 
 
 def test_the_seed_of_tf_restarts_the_third_generation():

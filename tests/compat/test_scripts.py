@@ -52,7 +52,7 @@ def run(script, generation, folder):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=env, timeout=300)
     assert done.returncode == 0, done.stderr
-    printed = re.findall(r"^([\w =]+?) = (.*(?:\n .*)*)$", done.stdout, flags=re.MULTILINE)
+    printed = re.findall(r"^([\w ]+?)(?: = |: )(.*(?:\n .*)*)$", done.stdout, flags=re.MULTILINE)
     return dict(printed), done.stderr
 
 

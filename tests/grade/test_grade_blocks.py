@@ -1,5 +1,10 @@
 """The grader of the two blocks: right ones pass in any style, wrong ones are told what is wrong."""
 
+import importlib.util
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from functools import partial
 
@@ -7,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from block_mutants import SAME, mutants
+from conftest import ROOT
 from numpy_resnet import convolution, normalise, relu
 from right_blocks import CONV_V1, CONV_V2, IDENTITY_V1, IDENTITY_V2, RIGHT, function
 from wrong_blocks import CHANGED, changed
@@ -93,7 +99,7 @@ def test_the_sentence_says_what_and_where(mistake, says):
 
 
 def test_every_row_of_the_table_on_blocks_comes_up():
-    elsewhere = {"departure", "not_a_resnet", "output", "parameters", "softmax", "network_values", "stopped", "died"}
+    elsewhere = {"departure", "not_a_resnet", "output", "parameters", "softmax", "network_values", "stopped", "died", "exit"}
     named = {row for *_, rows in CHANGED.values() for row in rows}
     assert set(sentences.MISTAKES) - elsewhere - named == set()
 
@@ -109,6 +115,34 @@ def test_the_graders_equations_are_those_of_another_numpy():
     main = unit(relu(unit(relu(unit(x, 0, stride=3)), 1, padding=2)), 2)
     expected = relu(main + unit(x, 3, stride=3))
     np.testing.assert_allclose(values.forward(x, weights, task, 1e-3, training=False), expected, rtol=1e-10)
+
+
+ELSEWHERE = """
+import json, sys
+import keras_resnet as kr
+from right_blocks import RIGHT, function
+from wrong_blocks import CHANGED, changed
+
+checks = {"identity": kr.grade.check_identity_block, "conv": kr.grade.check_conv_block}
+rows = [checks[kind](function(source)).mistakes for kind, source in (RIGHT["conv v2"], RIGHT["one layer of its own"])]
+for kind, source, changes, _ in (CHANGED[name] for name in json.loads(sys.argv[1])):
+    rows.append(checks[kind](function(changed(source, changes))).mistakes)
+print(json.dumps([kr.numerics(None)["backend"], "tensorflow" in sys.modules, rows]))
+"""
+THERE = ["training ignored", "valid for same", "functions: stride in the second", "shortcut saved at the end"]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_it_grades_on_other_backends(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"the backend {backend} is not installed")
+    env = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.path.dirname(__file__)])
+    command = [sys.executable, "-c", ELSEWHERE, json.dumps(THERE)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr
+    expected = [[], [], *(CHANGED[name][3] for name in THERE)]
+    assert json.loads(done.stdout.splitlines()[-1]) == [backend, False, expected]
 
 
 def test_several_mistakes_are_all_named():
