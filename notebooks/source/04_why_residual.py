@@ -77,10 +77,10 @@ show("backprop-term", "shares")
 
 # %% [markdown]
 # ## 4. The identity is easy
-# Let two layers learn a map that lies between the identity (t = 0) and a rotation (t = 1). With a shortcut around them, they have
-# to learn only the difference. Near the identity the residual pair needs a fraction of the steps and its weights have little way
-# to go; far from it they travel as far as those of a plain pair. So the shortcut is a bet: that what a layer of a deep network
-# should do is close to nothing. The networks that are trained by it suggest that the bet is a good one.
+# Let two layers learn a map that lies between the identity (t = 0) and a rotation (t = 1). With a shortcut around them, they
+# have to learn only the difference. Near the identity the residual pair needs a fraction of the steps and its weights have
+# little way to go; far from it they travel as far as those of a plain pair. So the shortcut is a bet: that what a layer of a
+# deep network should do is close to nothing. The networks that are trained by it suggest that the bet is a good one.
 
 # %%
 show("residual-target", "ways", slow=True)
