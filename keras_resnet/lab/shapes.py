@@ -75,7 +75,7 @@ EXPERIMENT = Experiment(
     "(C) differ little in training error: projections are not essential against degradation.",
     source="He et al. 2015, arXiv:1512.03385, section 4.1, table 3",
     protocol="The narrow resnet20 of `degradation` with each option, same recipe and data: 1,080 synthetic signs, 300 to "
-    "test (quick: 720 and 180). Trainable parameters, errors at the end in inference mode, median time of a training "
+    "test (quick: 360 and 180). Trainable parameters, errors at the end in inference mode, median time of a training "
     f"step. The error reached is the mean training error of the last {_LAST} epochs, as in `degradation`; test errors are "
     "reported, for they differ by chance.",
     criteria=(
