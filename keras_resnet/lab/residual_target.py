@@ -131,7 +131,7 @@ EXPERIMENT = Experiment(
     },
     figures={
         "ways": (
-            "Solid lines from He weights, dashed from a zero last layer; a draw that does not reach the error counts with the limit.",
+            "Solid lines from He weights, dashed from a zero last layer; a draw that misses the error counts as the limit.",
             _draw,
         )
     },
