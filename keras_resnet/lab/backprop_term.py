@@ -76,16 +76,15 @@ def terms(x, weights, biases, c, activation):
 
 def automatic(x, weights, biases, c, activation):
     """dJ/dW[l] for every layer by the automatic differentiation of Keras's backend, in float64."""
-    from keras import ops
+    from keras_resnet.lab.autodiff import native, vjp
 
-    from keras_resnet.lab.autodiff import vjp
-
+    ops = native()
     g = getattr(ops, activation)
 
     def output(*weights):
-        a = ops.convert_to_tensor(x)
+        a = ops.array(x)
         for W, b in zip(weights, biases, strict=True):
-            a = g(ops.matmul(a, W) + b + a)
+            a = g(ops.matmul(a, W) + ops.array(b) + a)
         return a
 
     return vjp(output, weights, c)[1]

@@ -69,6 +69,7 @@ def bars(axes, labels, series, number=0, *, offset=0.0, width=0.6, label=None, f
         axes.annotate(
             form.format(mean), (place, max(top, 0)), (0, 2), textcoords="offset points", ha="center", fontsize=7, color=INK
         )
+    axes.margins(y=0.12)
     axes.set_xticks(np.arange(len(labels)), labels)
 
 

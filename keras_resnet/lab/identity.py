@@ -67,7 +67,9 @@ def _draw(result):
     for number, way in enumerate(("shallow", *APPENDED)):
         curves = figures.of(result, "losses", way, "epochs")
         figures.band(axes[1], np.arange(len(curves[0])) + 1, curves, APPENDED.get(way, "nothing"), number, marker="o")
-    figures.finish(axes[1], "Training goes on", "training loss in nats, a mean over each epoch", "epochs after appending", "", log=True)
+    figures.finish(
+        axes[1], "Training goes on", "training loss in nats, a mean over each epoch", "epochs after appending", "", log=True
+    )
     return figure
 
 

@@ -1,5 +1,6 @@
 """The lab as one HTML page: claims, verdicts and figures of the results of a folder; it opens offline."""
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def _section(result, pictures):
     return (
         f'<h2 id="{result.experiment}">{result.experiment}: {_verdict(result.passed)}</h2>\n'
         f"<blockquote>{escape(result.claim)}</blockquote>\n"
-        f'<p class="faint">{escape(result.source)}</p>\n<p>{escape(result.protocol)}</p>\n'
+        f'<p class="faint">{escape(result.source)}</p>\n<p>{_prose(result.protocol)}</p>\n'
         f'<div class="wide"><table class="criteria">\n<thead><tr><th>Criterion</th><th>Met</th></tr></thead>\n'
         f"<tbody>\n{criteria}</tbody>\n</table></div>\n" + "\n".join(pictures) + "\n"
         f'<details><summary>Numbers</summary>\n<div class="wide"><table class="numbers">\n<thead><tr><th>Quantity</th>'
@@ -81,6 +82,11 @@ def _section(result, pictures):
         f'<p class="faint">{result.form.capitalize()} form, seed{"s" if len(result.seeds) > 1 else ""} {seeds}, '
         f"{sum(result.seconds):.0f} s; {escape(machine)}. All values: {result.experiment}.json</p>"
     )
+
+
+def _prose(text):
+    """Text as HTML, what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _versions(result):

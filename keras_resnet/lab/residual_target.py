@@ -129,5 +129,10 @@ EXPERIMENT = Experiment(
         for t in (0.0, 0.1, 1.0)
         for key in ("distance", "steps")
     },
-    figures={"ways": ("Solid lines from He weights, dashed from a zero last layer.", _draw)},
+    figures={
+        "ways": (
+            "Solid lines from He weights, dashed from a zero last layer; a draw that misses the error counts as the limit.",
+            _draw,
+        )
+    },
 )

@@ -113,14 +113,14 @@ def _products(jacobians, blocks):
 
 def _automatic(functions, h):
     """dy/dx and dy/df1, `(D, D)` each, by the backend's automatic differentiation in float64."""
-    from keras import ops
+    from keras_resnet.lab.autodiff import native, vjp
 
-    from keras_resnet.lab.autodiff import vjp
+    ops = native()
 
     def after(start):
         def output(tensor):
             for function in functions[start:]:
-                first, second = function.kernels
+                first, second = map(ops.array, function.kernels)
                 tensor = tensor + ops.matmul(ops.relu(ops.matmul(ops.relu(tensor), first)), second)
             return tensor
 
@@ -166,6 +166,7 @@ def _draw(result):
     axes[0].tick_params(axis="x", rotation=90)
     figures.finish(axes[0], "Sixteen paths", "norm of the product of Jacobians", "", "", legend=False)
     lengths = np.arange(RESNET50_BLOCKS + 1)
+    axes[1].set_xticks(lengths[::2])
     counted = np.divide(result.values[0]["resnet50_lengths"], result.values[0]["resnet50_paths"])
     axes[1].bar(lengths, counted, color=figures.COLOURS[0], label="counted on the graph")
     axes[1].plot(
