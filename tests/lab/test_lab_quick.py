@@ -26,7 +26,7 @@ EXPECTED = {
     "operation-order": [True, True, False],
     "variance": [True] * 6,
     "shattered-gradients": [True, False, False, False],
-    "ensemble": [True, None, True, True, True, None],
+    "ensemble": [True, None, True, None, True, None],
     "features": [None, None, None],
 }
 
@@ -184,6 +184,23 @@ def test_shapes(values):
     # 8 to 16 and 16 to 32 channels: kernel and normalisation; in C also the blocks that keep the shape.
     assert found["expected"] == {"B": 8 * 16 + 2 * 16 + 16 * 32 + 2 * 32, "C": 736 + 3 * 80 + 2 * 288 + 2 * 1088}
     assert found["nets"]["A"]["milliseconds"] > 0
+
+
+def test_ensemble(values):
+    found = values["ensemble"]
+    assert np.median(found["nets"]["resnet56"]["one"]) < np.median(found["nets"]["resnet20"]["one"])
+    assert found["nets"]["resnet56"]["deletable"] == [k for k in range(27) if k not in (9, 18)]  # those two change the shape
+    assert found["gradient"]["blocks"] == 27
+    several = found["nets"]["resnet56"]["several"]
+    assert several[0] < several[-1]
+
+
+def test_features(values):
+    probes = values["features"]["probes"]
+    assert len(probes["trained"]) == len(probes["untrained"]) == 9
+    assert probes["trained"][-1] < probes["trained"][0]
+    assert probes["trained"][-1] < probes["untrained"][-1]
+    assert [row["stage"] for row in values["features"]["responses"]] == [2, 2, 3, 3, 4, 4]
 
 
 def test_trained_nets_come_from_the_shelf(values):
