@@ -98,19 +98,19 @@ show("variance", "blocks", slow=True)
 # ## 6. A network of paths
 # Multiply out $(1 + f_4)(1 + f_3)(1 + f_2)(1 + f_1)$ and there are sixteen terms: every way through the network, taking a
 # branch or the shortcut at each block. ResNet-50 has sixteen blocks and 65,536 paths. Their lengths follow the binomial law, so
-# most go through about eight branches, and only one through all. This is why such a network survives the loss of a block: half
-# of the paths remain. (`show("ensemble", "lesions")` measures it; it trains three networks first.)
+# most go through about eight branches, and only one through all. This is given as the reason why such a network survives the
+# loss of a block: half of the paths remain. (`show("ensemble", "lesions")` measures it; it trains three networks first.)
 
 # %%
 show("unrolled-paths", "paths")
 
 # %% [markdown]
 # ## 7. A claim that does not hold here
-# "Gradients of deep plain networks shatter: for inputs close to each other they become as different as noise, and shortcuts
-# cure that" (Balduzzi et al. 2017). The experiment takes it at its word, on inputs along a line: how alike are the gradients of
-# inputs at a distance? In the plain network the likeness does fall faster with depth. But with a shortcut it falls too, and
-# with batch normalisation in the branch faster still. Part of the claim may hold in other settings; in this one it is not
-# confirmed.
+# The gradients of deep plain networks are said to shatter, that is, for inputs close to each other to become as different as
+# noise; and shortcuts to cure that (Balduzzi et al. 2017). The experiment takes it at its word, on inputs along a line: how
+# alike are the gradients of inputs at a distance? In the plain network the likeness does fall faster with depth. But with a
+# shortcut it falls too, and with batch normalisation in the branch faster still. Part of the claim may hold in other settings;
+# in this one it is not confirmed.
 #
 # That is what a lab is for.
 
