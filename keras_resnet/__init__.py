@@ -35,6 +35,7 @@ _SUBPACKAGES = (
     "evaluate",
     "grade",
     "inference",
+    "lab",
     "models",
     "train",
     "weights",

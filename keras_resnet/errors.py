@@ -25,6 +25,10 @@ class RunError(KerasResNetError):
     """A run folder is missing, incomplete, or does not fit what is asked of it."""
 
 
+class LabError(KerasResNetError, ValueError):
+    """An experiment of the lab cannot be run as asked, or a stored result cannot be read."""
+
+
 class GradeError(KerasResNetError):
     """A learner's file cannot be read, or there is nothing in it to check."""
 

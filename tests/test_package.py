@@ -85,7 +85,10 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-@pytest.mark.parametrize("command", ["data", "train", "evaluate", "predict", "runs", "models", "weights", "grade", "bench"])
+COMMANDS = ("data", "train", "evaluate", "predict", "runs", "models", "weights", "grade", "bench", "lab")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_loads_no_framework_and_has_an_example(command):
     program = f"import keras_resnet.cli.main as m\ntry: m.main([{command!r}, '--help'])\nexcept SystemExit: pass"
     assert set(loaded(program, *HEAVY)) <= {"numpy", "PIL", "h5py"}

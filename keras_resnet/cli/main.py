@@ -23,6 +23,7 @@ COMMANDS = {
     "weights": "say what a weight file is, convert, compare and fetch such files",
     "data": "make, pack, check and show image sets in the SIGNS layout",
     "grade": "check your own residual blocks, a sentence for each mistake",
+    "lab": "test what texts claim of residual networks, with numbers and figures",
     "bench": "measure this package against other libraries on this machine",
 }
 

@@ -8,11 +8,12 @@ def add_arguments(parser):
     """Adds the command's arguments."""
     parser.add_argument("run", metavar="RUN", help="run folder")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="photograph; its central square is used")
-    add_common(parser, "keras-resnet predict runs/first photo.jpg")
+    parser.add_argument("--out", metavar="PNG", help="draw each photograph, the crop that the network sees, the probabilities")
+    add_common(parser, "keras-resnet predict runs/first photo.jpg --out answer.png")
 
 
 def run(arguments):
-    """Predicts and prints the most probable class of each photo."""
+    """Predicts and prints the most probable class of each photo; draws them where asked to."""
     from keras_resnet.workdir import Workdir
 
     Workdir(arguments.run).read()  # a wrong name is told at once, not after the framework has loaded
@@ -37,4 +38,6 @@ def run(arguments):
         if predictions[-1]["warning"]:
             say(f"warning: {photo}: {predictions[-1]['warning']}; the answer may mean little")
     lines = [f"{row['image']}: {row['class']} ({row['probability']:.1%})" for row in predictions]
-    result({"predictions": predictions}, "\n".join(lines), arguments.json)
+    if arguments.out:
+        lines.append(f"Picture: {predictor.picture(arguments.photos, arguments.out)}")
+    result({"predictions": predictions, "picture": arguments.out}, "\n".join(lines), arguments.json)

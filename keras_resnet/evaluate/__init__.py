@@ -11,11 +11,12 @@ _HOME = {
     "confusion": "figures",
     "curves": "figures",
     "mistakes": "figures",
+    "photos": "photographs",
     "html_report": "page",
     "report": "evaluation",
 }
 
-__all__ = ["Scores", "compare", "confusion", "curves", "html_report", "mistakes", "report", "score", "wilson_interval"]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name):

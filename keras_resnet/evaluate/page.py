@@ -102,18 +102,56 @@ def html_report(path, *, title, summary, scores, figures, log=None, settings=Non
         if name == "confusion":
             sections.append(_classes(scores, _balanced(summary, scores)))
     sections += [_settings(settings or {}), _command(summary), _epochs(log or {}), _foot(scores)]
+    return write_document(path, title, filter(None, sections))
+
+
+def write_document(path, title, sections, style=""):
+    """Writes one HTML page of the package's look that refers to nothing outside itself.
+
+    Args:
+        path: the file to write; it appears whole or not at all.
+        title: of the window, text.
+        sections: strings of HTML.
+        style: CSS beside that of all pages.
+
+    Returns:
+        `path`.
+    """
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<title>{escape(str(title))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(filter(None, sections))
+        f"<title>{escape(str(title))}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n"
+        + "\n".join(sections)
         + "\n</body>\n</html>\n"
     )
     with files.whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
+
+
+def embedded(path, alt, name):
+    """A PNG file as an `img` element that holds it.
+
+    Args:
+        path: the file.
+        alt: what stands for it where it cannot be seen.
+        name: of the figure, for the error.
+
+    Raises:
+        DataError: it is missing or not a PNG image.
+    """
+    from PIL import Image
+
+    path = Path(path)
+    kind = files.describe(path) if path.is_file() else "not there"
+    if kind != "a PNG image":
+        raise DataError(f"{name}: {path} is {kind}; expected a PNG image")
+    with Image.open(path) as image:
+        width, height = (round(pixels / PIXELS_PER_PIXEL) for pixels in image.size)
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}">'
 
 
 def _head(title, summary, scores):
@@ -151,22 +189,10 @@ def _balanced_tile(summary, scores):
 
 
 def _figure(name, path, scores):
-    from PIL import Image
-
-    path = Path(path)
-    kind = files.describe(path) if path.is_file() else "not there"
-    if kind != "a PNG image":
-        raise DataError(f"Figure {name!r}: {path} is {kind}; expected a PNG image")
-    with Image.open(path) as image:
-        width, height = (round(pixels / PIXELS_PER_PIXEL) for pixels in image.size)
     heading, caption = _FIGURES.get(name, (str(name).capitalize(), ""))
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
     alt = f"{heading}: {', '.join(scores.classes)}" if name == "confusion" else heading
-    return (
-        f"<h2>{escape(heading)}</h2>\n<figure>\n"
-        f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}">\n'
-        f"<figcaption>{escape(caption)}</figcaption>\n</figure>"
-    )
+    picture = embedded(path, alt, f"Figure {name!r}")
+    return f"<h2>{escape(heading)}</h2>\n<figure>\n{picture}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
 
 
 def _classes(scores, balanced):

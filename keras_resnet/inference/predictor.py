@@ -1,8 +1,11 @@
 """A trained run as a function from photographs to probabilities."""
 
+from pathlib import Path
+
 import numpy as np
 
-from keras_resnet.data.photo import read_photo, resize
+from keras_resnet import evaluate
+from keras_resnet.data.photo import read_photo, read_whole_photo, resize
 from keras_resnet.errors import DataError
 from keras_resnet.workdir import Workdir
 
@@ -53,6 +56,28 @@ class Predictor:
                 f"images: expected uint8 (N, {', '.join(map(str, self.image_shape))}), received {images.dtype} {images.shape}"
             )
         return np.asarray(self._model.predict(images, batch_size=64, verbose=0))
+
+    def picture(self, paths, out):
+        """Draws photographs, the crop of each that the network sees, and the probabilities.
+
+        Args:
+            paths: the file of a photograph, or a list of up to 20.
+            out: the PNG to write.
+
+        Returns:
+            `out`, as a `Path`.
+
+        Raises:
+            DataError: as `photo` and `evaluate.photos`.
+        """
+        paths = [paths] if isinstance(paths, str | Path) else list(paths)
+        crops = [self.photo(path) for path in paths]
+        probabilities = self(np.stack(crops)) if crops else ()
+        rows = [
+            (Path(path).name, read_whole_photo(path), crop, row, self.unlike_training(crop))
+            for path, crop, row in zip(paths, crops, probabilities, strict=True)
+        ]
+        return evaluate.photos(rows, self.class_names, out)
 
     def _resized(self, images):
         """As the run resized the images of its set; what it did not resize, or could not, stays as it is."""

@@ -81,7 +81,7 @@ def _expected_pixels(spec):
     return spec.preprocessing if published else Start.pixels
 
 
-def training_model(model, image_shape, classes, recipe, *, images, start=None, remat=False):
+def training_model(model, image_shape, classes, recipe, *, images, start=None, remat=False, choices=None):
     """The network with the scaling of pixels in front, compiled: what `run` trains.
 
     Args:
@@ -92,6 +92,7 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None, r
         images: number of training images, for the schedule.
         start: a `Start`; None for random weights.
         remat: whether blocks are computed again for their gradients; see `train.remat`.
+        choices: dict of fields of `ModelSpec` that differ from the row; None for none.
 
     Returns:
         A compiled flat `keras.Model`: images uint8 or float `(N, H, W, 3)`, 0 to 255, to probabilities float32
@@ -100,8 +101,8 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None, r
     Raises:
         ModelError, WeightsError: as `create_model` and `freeze`.
     """
-    start = start or Start()
-    spec = resolve(model, start.lineage)
+    start, choices = start or Start(), choices or {}
+    spec = resolve(model, start.lineage, **choices)
     network = create_model(
         model,
         lineage=start.lineage,
@@ -111,6 +112,7 @@ def training_model(model, image_shape, classes, recipe, *, images, start=None, r
         head=start.head,
         dtype="float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}",
         zero_init_gamma=recipe.zero_init_gamma and spec.order != "pre" and spec.shortcut != "none",
+        **choices,
     )
     set_batch_norm_momentum(network, recipe.batch_norm_momentum)
     if recipe.freeze is not None:

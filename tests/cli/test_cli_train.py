@@ -32,7 +32,9 @@ def test_train_evaluate_and_predict_from_the_command_line(command, tiny_set, tmp
         assert row["probability"] == max(row["probabilities"].values()) == row["probabilities"][row["class"]]
         assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert "warning: white.png: its brightness, 254, is far from" in done.stderr
-    assert command("predict", "run", "photo.png", check=0).stdout.startswith(f"photo.png: {rows[0]['class']} (")
+    drawn = command("predict", "run", "photo.png", "--out", "answer.png", check=0).stdout
+    assert drawn.startswith(f"photo.png: {rows[0]['class']} (") and drawn.endswith("Picture: answer.png\n")
+    assert Image.open(tmp_path / "answer.png").format == "PNG"
 
     again = command("train", "--data", tiny_set, "--model", "resnet-tiny", "--out", "run", check=1)
     assert again.stdout == "" and len(again.stderr.splitlines()) == 1

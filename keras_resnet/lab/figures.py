@@ -1,0 +1,83 @@
+"""What the figures of the experiments share: panels, lines with their spread over the seeds, bars."""
+
+import numpy as np
+
+from keras_resnet.evaluate import drawing
+from keras_resnet.evaluate.drawing import FAINT, INK
+
+# Okabe and Ito 2008, "Color universal design", without their yellow, which is faint on white.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
+
+
+def panels(count, *, width=3.6, height=3.2, share=False):
+    """A figure of panels side by side: `(figure, list of axes)`; ``share`` gives them one vertical scale."""
+    figure = drawing.new_figure(width * count + 0.4, height)
+    axes = figure.subplots(1, count, sharey=share, squeeze=False)[0]
+    return figure, list(axes)
+
+
+def finish(axes, title, fact, across, up, *, log=False, legend=True):
+    """Title, axis labels, grid and legend of one panel."""
+    drawing.style(axes)
+    drawing.title(axes, title, fact)
+    axes.set_xlabel(across, color=FAINT, fontsize=9)
+    axes.set_ylabel(up, color=FAINT, fontsize=9)
+    if log:
+        axes.set_yscale("log")
+    if legend:
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+
+
+def band(axes, x, series, label, number=0, *, dash=0, marker=None):
+    """A line of the means over the seeds, and behind it a band from the lowest to the highest.
+
+    Args:
+        axes: to draw on.
+        x: `(T,)`.
+        series: a list of `(T,)`, one a seed.
+        label: in the legend.
+        number: of the colour; ``dash``: of the dash.
+        marker: of the points, or None.
+    """
+    series, colour = np.asarray(series, dtype=float), COLOURS[number % len(COLOURS)]
+    style = {"color": colour, "linestyle": DASHES[dash], "linewidth": 1.7, "marker": marker, "markersize": 4}
+    axes.plot(x, series.mean(axis=0), label=label, **style)
+    if len(series) > 1:
+        axes.fill_between(x, series.min(axis=0), series.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+
+
+def bars(axes, labels, series, number=0, *, offset=0.0, width=0.6, label=None, form="{:.3g}"):
+    """Bars of the means over the seeds with their values written out, a thin line from the lowest to the highest.
+
+    Args:
+        axes: to draw on.
+        labels: under the bars, `k` of them.
+        series: a list of `(k,)`, one a seed.
+        number: of the colour.
+        offset, width: of a bar, in units of their distance.
+        label: in the legend, or None.
+        form: how a value is written.
+    """
+    series = np.asarray(series, dtype=float)
+    means, places = series.mean(axis=0), np.arange(len(labels)) + offset
+    axes.bar(places, means, width, color=COLOURS[number % len(COLOURS)], label=label)
+    if len(series) > 1:
+        axes.vlines(places, series.min(axis=0), series.max(axis=0), color=INK, linewidth=1)
+    tops = series.max(axis=0)
+    for place, mean, top in zip(places, means, tops, strict=True):
+        axes.annotate(
+            form.format(mean), (place, max(top, 0)), (0, 2), textcoords="offset points", ha="center", fontsize=7, color=INK
+        )
+    axes.margins(y=0.12)
+    axes.set_xticks(np.arange(len(labels)), labels)
+
+
+def of(result, *keys):
+    """A value of each seed: ``of(result, "errors", "plain20")`` is a list, one entry a seed."""
+    found = []
+    for values in result.values:
+        for key in keys:
+            values = values[key]
+        found.append(values)
+    return found

@@ -1,0 +1,150 @@
+"""The notebooks: made from their sources, stored with outputs, run from top to bottom on few images and without network."""
+
+import importlib.util
+import json
+import re
+import shutil
+
+import pytest
+from conftest import ROOT
+
+pytest.importorskip("nbclient", reason="needs the extra: pip install -e '.[notebooks]'")
+
+FOLDER = ROOT / "notebooks"
+_spec = importlib.util.spec_from_file_location("build_notebooks", FOLDER / "build.py")
+build = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(build)
+NOTEBOOKS = build.notebooks()
+
+# What is printed in the smoke mode, beside pictures.
+SAID = {
+    "01_residual_networks.ipynb": (
+        "identity_block is not written yet: it returns its input as it is. Missing: Conv2D(F1, 1x1), BatchNormalization, ReLU",
+        "the notebook goes on with the package's own: kr.identity_block",
+        "convolutional_block is not written yet",
+        "the notebook goes on with the package's own: kr.conv_block",
+        "ResNet50 is not written yet: it returns nothing",
+        "the notebook goes on with the package's own: kr.compat.assignment_v1.ResNet50",
+        "177 layers, 23,600,006 parameters",
+        "largest difference of the block's output from its input: 0.0",
+        "320 weights fit",
+    ),
+    "01_residual_networks_solution.ipynb": (
+        "identity_block: right.",
+        "convolutional_block: right.",
+        "ResNet50: right.",
+        "177 layers, 23,600,006 parameters",
+        "largest difference of the block's output from its input: 0.0",
+        "320 weights fit",
+    ),
+    "02_train_signs.ipynb": ("zero_init_gamma True", "resnet-tiny: 23,142 parameters", "duplicates: {'train': 0, 'test': 0"),
+    "03_pretrained_weights.ipynb": (
+        "100.0% of 36 images",
+        "0 of 97 arrays changed",
+        "97 weights fit accuracy 100.0%",
+        "does not fit the model resnet20v2, which is unchanged",
+        "preprocessed already",
+        "is truncated: expected 1,234,736 bytes, received 500,000",
+        "the same tensors in 39 layers",
+    ),
+    "04_why_residual.ipynb": ("met plain sigmoid", "Confirmed in the quick form"),
+    "05_transfer.ipynb": ("positives: 100.0%", "Frozen: the stem to stage2", "C4 (1, 16, 16, 64)"),
+}
+PICTURES = {"01": 3, "02": 5, "03": 1, "04": 3, "05": 3}
+
+
+def printed(notebook):
+    """All that a notebook has printed, its white space as single blanks."""
+    texts = [output.get("text", "") for cell in code(notebook) for output in cell["outputs"]]
+    return " ".join("".join("".join(text) for text in texts).split())
+
+
+def pictures(notebook):
+    return [output for cell in code(notebook) for output in cell["outputs"] if "image/png" in output.get("data", {})]
+
+
+def code(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def test_notebook_files_are_what_their_sources_make():
+    assert {path.name for path in FOLDER.glob("*.ipynb")} == set(NOTEBOOKS) == set(SAID)
+    for name, made in NOTEBOOKS.items():
+        stored = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+        for cell in code(stored):
+            cell["outputs"], cell["execution_count"] = [], None
+        assert stored == made, f"{name}: python notebooks/build.py makes it anew"
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_notebook_is_stored_as_it_ran_from_top_to_bottom(name):
+    path = FOLDER / name
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    cells = code(stored)
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+    assert len(pictures(stored)) >= PICTURES[name[:2]]
+    assert path.stat().st_size < 1_000_000
+    assert not re.search(r"/(work|root|home|tmp|Users)/", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (tmp_path / "weights").mkdir()
+    shutil.copy(ROOT / "weights" / "resnet20_synthetic_signs.h5", tmp_path / "weights")
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens there: a download is an error
+    for variable, value in (("KERAS_RESNET_SMOKE", "1"), ("PYTHONPATH", str(ROOT)), ("KERAS_HOME", str(tmp_path / "keras"))):
+        monkeypatch.setenv(variable, value)
+    ran = build.execute(NOTEBOOKS[name], folder, timeout=300)
+    text = printed(ran)
+    for said in SAID[name]:
+        assert said in text
+    if name.endswith("_solution.ipynb"):
+        assert "not right yet" not in text and "goes on with" not in text
+    assert len(pictures(ran)) >= PICTURES[name[:2]]
+    assert {path.name for path in folder.iterdir()} == {"out-smoke"}
+
+
+def test_notebook_says_what_is_wrong_with_a_block_and_goes_on():
+    cells = build.code_of(NOTEBOOKS["01_residual_networks_solution.ipynb"])
+    block = next(text for text in cells if text.startswith("def identity_block"))
+    check = next(text for text in cells if "check_identity_block" in text)
+    said = []
+    import keras
+
+    import keras_resnet as kr
+
+    names = {"kr": kr, "layers": keras.layers, "print": lambda *values: said.append(" ".join(map(str, values)))}
+    lines = [line for line in block.splitlines() if "Activation" not in line]  # a block without a ReLU
+    exec("\n".join(lines), names)
+    exec(check, names)
+    assert "identity_block: not right yet" in said[0] and "The ReLU after the addition is missing." in said[0]
+    assert names["identity_block"] is kr.identity_block and "goes on with the package's own" in said[1]
+
+
+def test_notebook_blanks_keep_the_comments_alone():
+    text = "def f(x):\n    ### START CODE HERE ###\n    # Add one\n    x = (\n        x + 1\n    )\n\n"
+    text += "    # Twice\n    x = 2 * x\n    ### END CODE HERE ###\n    return x"
+    blank = "def f(x):\n    ### START CODE HERE ###\n    # Add one\n\n    # Twice\n\n    ### END CODE HERE ###\n    return x"
+    assert build.blanked(text) == blank
+
+
+def test_notebook_outputs_stay_while_the_code_does(capsys):
+    def notebook(*texts):
+        return build._notebook([("markdown", "# Title"), *(("code", text) for text in texts)])
+
+    old = notebook("a = 1", "a")
+    for number, cell in enumerate(code(old)):
+        cell["outputs"], cell["execution_count"] = [{"text": str(number)}], number
+    new = notebook("a = 1  # a remark", "a")
+    build._keep_outputs(new, old, "n.ipynb")
+    assert [cell["outputs"] for cell in code(new)] == [cell["outputs"] for cell in code(old)]
+    assert [cell["execution_count"] for cell in code(new)] == [0, 1]
+    changed = notebook("a = 2", "a")
+    build._keep_outputs(changed, old, "n.ipynb")
+    assert changed == notebook("a = 2", "a")
+    assert "its code has changed" in capsys.readouterr().err
