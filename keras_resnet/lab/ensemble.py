@@ -119,7 +119,7 @@ def slopes_by_length(pieces, pixels, labels):
     maps = [_call(stem, pixels)]
     for block in blocks:
         maps.append(_call(block, maps[-1]))
-    chosen = np.eye(head.output.shape[-1], dtype="float32")[labels]
+    chosen = ops.convert_to_tensor(np.eye(head.output.shape[-1], dtype="float32")[labels])
     _, [slope] = vjp(lambda x: -ops.mean(ops.log(ops.sum(head(x, training=False) * chosen, axis=-1) + 1e-7)), [maps[-1]])
     by_length = [slope]
     for block, before, after in zip(reversed(blocks), maps[-2::-1], maps[:0:-1], strict=True):

@@ -158,3 +158,12 @@ def test_the_shipped_file_gets_the_pixels_that_it_was_trained_on():
 
     start = start_from(ROOT / "weights" / "resnet20_synthetic_signs.h5", "resnet20", list("012345"))
     assert (start.pixels, start.lineage, start.head) == ("unit", "he", "require")
+
+
+def test_choices_reach_the_network(tiny_recipe):
+    network = train.training_model(
+        "resnet20", (32, 32, 3), 3, tiny_recipe, images=96, choices={"depths": (2, 1, 1), "norm": "none"}
+    )
+    blocks = {layer.name.rpartition("block")[2][0] for layer in network.layers if layer.name.startswith("conv2_block")}
+    assert blocks == {"1", "2"}
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
