@@ -7,6 +7,7 @@ that on test images.
 """
 
 import base64
+import dataclasses
 import io
 
 import numpy as np
@@ -23,6 +24,7 @@ def measure(setting):
     """Test errors of the probes on the trained net and on the net before training; what channels respond to."""
     from keras_resnet.lab import training
 
+    setting = dataclasses.replace(setting, quick=False)  # what a net has hardly learnt in the quick form tells nothing here
     done, fresh = training.trained(setting, MODEL), training.untrained(setting, MODEL)
     made = done.images
     probes, pictures = {}, []
@@ -115,7 +117,7 @@ EXPERIMENT = Experiment(
     source="Alain and Bengio 2016, arXiv:1610.01644, section 4; Zeiler and Fergus 2014, arXiv:1311.2901, for the pictures",
     protocol=f"{MODEL} as trained for `degradation`, and before training. Means of each channel over 2 x 2 regions behind "
     "each block, standardised; ridge regression on the training images, error on the test images. Pictures: the test "
-    "images with the largest mean activation of the two most variable channels behind each stage.",
+    "images with the largest mean activation of the two most variable channels behind each stage. The quick form is the same.",
     criteria=(
         Criterion(
             "trained: the probe's error falls with the block, rank correlation at most -0.8",
