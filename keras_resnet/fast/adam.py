@@ -8,27 +8,29 @@ def methods(optimizer):
     """The methods for an optimiser: empty for one that is served as it is, None included."""
     if type(optimizer) not in (keras.optimizers.Adam, keras.optimizers.AdamW) or optimizer.amsgrad:
         return {}
-    return {"update_step": _update_step, "_apply_weight_decay": _apply_weight_decay}
+    return {"_backend_update_step": _update, "_apply_weight_decay": _apply_weight_decay}
 
 
-def _update_step(optimizer, gradient, variable, learning_rate):
-    """`Adam.update_step`."""
-    if isinstance(gradient, tf.IndexedSlices) or variable.dtype != tf.float32:
-        return type(optimizer).update_step(optimizer, gradient, variable, learning_rate)
-    index = optimizer._get_variable_index(variable)
+def _update(optimizer, gradients, variables, learning_rate):
+    """`Optimizer._backend_update_step`. What all variables share is computed once: Keras does it for each."""
+    dense = all(isinstance(gradient, tf.Tensor) for gradient in gradients)
+    if not dense or any(variable.dtype != "float32" for variable in variables) or tf.distribute.has_strategy():
+        type(optimizer)._backend_update_step(optimizer, gradients, variables, learning_rate)
+        return
     step = tf.cast(optimizer.iterations + 1, tf.float32)
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable.handle,
-        m=optimizer._momentums[index].value.handle,
-        v=optimizer._velocities[index].value.handle,
-        beta1_power=tf.pow(optimizer.beta_1, step),
-        beta2_power=tf.pow(optimizer.beta_2, step),
-        lr=tf.cast(learning_rate, tf.float32),
-        beta1=optimizer.beta_1,
-        beta2=optimizer.beta_2,
-        epsilon=optimizer.epsilon,
-        grad=gradient,
-    )
+    shared = {
+        "beta1_power": tf.pow(optimizer.beta_1, step),
+        "beta2_power": tf.pow(optimizer.beta_2, step),
+        "lr": tf.cast(learning_rate, tf.float32),
+        "beta1": optimizer.beta_1,
+        "beta2": optimizer.beta_2,
+        "epsilon": optimizer.epsilon,
+    }
+    for gradient, variable in zip(gradients, variables, strict=True):
+        index = optimizer._get_variable_index(variable)
+        moments = {"m": optimizer._momentums[index], "v": optimizer._velocities[index]}
+        handles = {name: moment.value.handle for name, moment in moments.items()}
+        tf.raw_ops.ResourceApplyAdam(var=variable.value.handle, grad=gradient, **handles, **shared)
 
 
 def _apply_weight_decay(optimizer, variables):
