@@ -202,6 +202,18 @@ def facts_of_model(model, names):
     return facts_of(rows, names)
 
 
+def adds(model):
+    """Whether a model has additions; None where layers of the user's own may hide them."""
+    if any(type(each).__name__ == "Add" for each in _operations(model)):
+        return True
+    return False if _is_kerass_own(model) else None
+
+
+def _is_kerass_own(layer):
+    """Whether a layer and all within it are of Keras's own classes, whose graph shows what they compute."""
+    return type(layer).__module__.split(".")[0] == "keras" and all(map(_is_kerass_own, getattr(layer, "layers", ())))
+
+
 def _operations(model):
     """The operations of a model, those of the models within it in their place."""
     for layer in getattr(model, "operations", model.layers):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from keras_resnet.errors import WeightsError, one_of
 from keras_resnet.names import Place
-from keras_resnet.weights import containers, detect, readings, registry, tensors, topology
+from keras_resnet.weights import containers, detect, kinship, readings, registry, tensors, topology
 from keras_resnet.weights.arguments import check_model_and_path
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.dialects import CLASSIFIER
@@ -78,7 +78,7 @@ def load(model, path, *, head="require", stem="require", lineage="require", kern
         read = readings.settled(file, slots, ignore=lineage == "ignore")
         plan = _checked_plan(read, slots, model, head=head, stem=stem, build=True)
         if lineage == "require":
-            _check_lineage(file, slots, model)
+            kinship.check(file, slots, model)
         arrays, faults = tensors.read_all(plan.assignments, path, nonfinite)
     for fault in faults:
         warnings.warn(f"{path}: {fault}", stacklevel=2)
@@ -240,29 +240,6 @@ def _hint(report, file, slots):
         keeps = "keeps the model's classifier" if CLASSIFIER in slots.names else "leaves the file's classifier out"
         hints.append(f"; head='skip' {keeps}")
     return "".join(hints) if layers <= heads else ""
-
-
-def _check_lineage(file, slots, model):
-    """Refuses a file whose network computes something else than the model.
-
-    Raises:
-        WeightsError: spells out both.
-    """
-    found = detect.detect(file)
-    if found.lineage is None or not slots.naming.dialect and slots.naming.order is None:
-        return
-    ours = detect.facts_of_model(model, slots.names)
-    differences = found.facts.differences(ours)
-    if not differences:
-        return
-    named = next((name for name, facts in detect.facts_by_lineage(slots.tensors).items() if not facts.differences(ours)), None)
-    if named is None and not file.stored.config:  # a network of the user's own, and a file that states nothing to the contrary
-        return
-    raise WeightsError(
-        f"{file.stored.path} belongs to another network than {model.name}, which is unchanged: the file is {found.lineage} "
-        f"({found.facts}), the model {named or 'of no known lineage'} ({ours}); they differ in {', '.join(differences)}. "
-        "lineage='ignore' loads it all the same"
-    )
 
 
 def _match(file, found, lineage=None):

@@ -219,3 +219,18 @@ def test_a_model_without_a_classifier_is_not_said_to_keep_its_own(saved):
     text = refusal(kr.weights.load, bare, path)
     assert text.endswith("fc1000/kernel, fc1000/bias; head='skip' leaves the file's classifier out")
     assert len(kr.weights.load(bare, path, head="skip").matched) == len(bare.weights)
+
+
+@pytest.mark.parametrize("names", [("resnet20", "plain20"), ("plain20", "resnet20")])
+def test_a_shortcut_without_weights_is_missed(names, tmp_path):
+    """Option A's shortcuts have no weights: both networks have the same places, and compute something else."""
+    written, asked = (kr.create_model(name, input_shape=(32, 32, 3), classes=3) for name in names)
+    kr.weights.save(written, tmp_path / "written.h5")
+    before = asked.get_weights()
+    with pytest.raises(WeightsError, match="another network than .*unchanged: the file is of a (residual|plain) "):
+        kr.weights.load(asked, tmp_path / "written.h5")
+    for value, old in zip(asked.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, old)
+    kr.weights.load(asked, tmp_path / "written.h5", lineage="ignore")
+    for value, expected in zip(asked.get_weights(), written.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)

@@ -41,7 +41,8 @@ def ours(job, recipe, reply):
     from keras_resnet.train.images import read
     from keras_resnet.train.options import Options
 
-    options = {"seed": job.seed, "size": job.resize, "per_class": GROUPS[job.group].per_class, "weights": job.weights}
+    chosen = {name: getattr(GROUPS[job.group], name) for name in ("per_class", "validation_fraction")}
+    options = {"seed": job.seed, "size": job.resize, "weights": job.weights, **chosen}
     images = read(job.data, Options(**options))
     curve = _curve(job, images.signs.test.images, images.signs.test.labels, reply)
     outcome = train.run(

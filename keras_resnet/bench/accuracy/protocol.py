@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from keras_resnet import cpu
-from keras_resnet.bench.accuracy.contestants import GROUPS, STOCK, STOCK_MODEL, contestant_recipe
+from keras_resnet.bench.accuracy.contestants import GROUPS, STOCK, STOCK_MODEL, Group, contestant_recipe
 from keras_resnet.bench.accuracy.results import RESULTS, append, read
 from keras_resnet.bench.train import Child, cores, processor_name
 from keras_resnet.errors import BenchError, one_of
@@ -158,7 +158,7 @@ def plan(protocol, say=print):
         for name, recipe in recipes.items():
             started = group.contestants[name].weights
             own = {"model": STOCK_MODEL if recipe is None else model, "weights": protocol.weights if started else None}
-            settings = _digest(recipe, group.per_class, started and weights_hash)
+            settings = _digest(recipe, group, started and weights_hash)
             jobs.append(Job(contestant=name, seed=seed, settings=settings, **own, **fixed))
     return jobs
 
@@ -187,14 +187,16 @@ def _start(protocol, group):
     return model, info.sha256
 
 
-def _digest(recipe, per_class, weights):
+def _digest(recipe, group, weights):
     """Ten hexadecimal digits that are equal for equal settings; a later version's new field at its default changes nothing."""
     from keras_resnet.train.recipe import Recipe
 
     plain = Recipe(name="", summary="", epochs=1).to_json()
     chosen = {} if recipe is None else {name: value for name, value in recipe.to_json().items() if value != plain[name]}
     chosen = {name: value for name, value in chosen.items() if name not in ("name", "summary", "epochs")}
-    settings = {"recipe": chosen, "per_class": per_class, "weights": weights or None}
+    settings = {"recipe": chosen, "per_class": group.per_class, "weights": weights or None}
+    if group.validation_fraction != Group.validation_fraction:
+        settings["validation_fraction"] = group.validation_fraction
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
