@@ -84,8 +84,8 @@ GROUPS = {
             "no-re-estimation": Contestant(
                 "the running statistics of training, of the weights of the last step", _with(ema=None, recalibrate=False)
             ),
-            "rate-5e-4": Contestant("learning rate 5e-4", _with(learning_rate=5e-4)),
-            "rate-2e-3": Contestant("learning rate 2e-3", _with(learning_rate=2e-3)),
+            "rate-1e-3": Contestant("learning rate 1e-3", _with(learning_rate=1e-3)),
+            "rate-4e-3": Contestant("learning rate 4e-3", _with(learning_rate=4e-3)),
         },
         baseline="recipe",
         model="resnet18",
