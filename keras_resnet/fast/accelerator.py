@@ -16,7 +16,7 @@ SWITCH = "KERAS_RESNET_ACCELERATE"
 def accelerate(model):
     """Lets a model train faster on a CPU under TensorFlow; elsewhere it changes nothing.
 
-    - Convolutions of 1x1, and of 3x3 on maps of at most 2x2: gradients by matrix products.
+    - Convolutions of 1x1, and of 3x3 on maps of at most 2x2: matrix products, forward and for the gradients.
     - Batch normalisation: one fused kernel for each direction.
     - If the model is compiled with Adam or AdamW: one fused kernel for each variable.
 
