@@ -20,6 +20,7 @@ def methods(layer):
         and layer.groups == 1
         and tuple(layer.dilation_rate) == (1, 1)
         and layer.strides[0] == layer.strides[1]
+        and hasattr(layer, "_get_call_context")  # not public: a Keras without it trains on its own kernels
     )
     if not plain:
         return {}

@@ -8,9 +8,9 @@ from keras_resnet.train.recipe import Recipe
 # No mirror images: signs in general have handedness.
 _PHOTOGRAPHS = Augmentation(shift=0.1, rotation=15, zoom=0.15, brightness=0.1, contrast=0.2, colour=0.1)
 
-# `keras-resnet bench accuracy --ablation` on the Sign Language Digits: resnet18, 32 x 32, 20 epochs, with a learning rate of
-# 1e-3. Validation images (393 of people not trained on) that a recipe gets right, in percent, and their loss, means over the
-# seeds; the difference is to this recipe with the same seeds, in points. By the test images beside it nothing was chosen.
+# `keras-resnet bench accuracy --ablation` on the Sign Language Digits: resnet18, 32 x 32, 20 epochs, a learning rate of 1e-3.
+# Validation images (393 of people not trained on) that a recipe gets right, in percent, and their loss, means over the seeds;
+# the difference is to this recipe with the same seeds, in points. By the test images beside it nothing was chosen.
 #
 #                        seeds  accuracy  loss   difference (95 % interval)   test
 #     recipe             0 to 3   98.09   0.145                               97.27

@@ -210,8 +210,9 @@ def adds(model):
 
 
 def _is_kerass_own(layer):
-    """Whether a layer and all within it are of Keras's own classes, whose graph shows what they compute."""
-    return type(layer).__module__.split(".")[0] == "keras" and all(map(_is_kerass_own, getattr(layer, "layers", ())))
+    """Whether a layer and all within it are of Keras's own classes, which tell what they compute: all but `Lambda`."""
+    own = type(layer).__module__.split(".")[0] == "keras" and type(layer).__name__ != "Lambda"
+    return own and all(map(_is_kerass_own, getattr(layer, "layers", ())))
 
 
 def _operations(model):

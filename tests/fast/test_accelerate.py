@@ -1,5 +1,6 @@
 """The fast kernels against Keras's own, in float64 where they take it, and that the layers stay Keras's."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -77,6 +78,16 @@ def test_gradients_of_convolutions_are_those_of_keras_in_float64(kernel, side, o
     np.testing.assert_array_equal(fast(x, training=False), stock(x, training=False))
 
 
+@pytest.mark.parametrize(("kernel", "side", "products"), [(1, 5, 1), (3, 2, 9), (3, 3, 0)])
+def test_products_train_and_convolutions_predict(kernel, side, products):
+    _, fast = twins(lambda: keras.layers.Conv2D(7, kernel, padding="same"), shape=(side, side, 5))
+    for training, expected in ((True, products), (False, 0)):
+        function = tf.function(lambda x, training=training: fast(x, training=training))
+        graph = function.get_concrete_function(tf.zeros((2, side, side, 5))).graph
+        kinds = [operation.type for operation in graph.get_operations()]
+        assert (kinds.count("MatMul"), kinds.count("Conv2D")) == (expected, 0 if expected else 1)
+
+
 @pytest.mark.parametrize("shape", [(2, 1, 4), (None, None, 4), (5, 5, 4)])
 def test_a_map_of_another_shape_has_the_same_gradients(shape):
     """A side of 1 beside one of 2; open sizes; maps that are not small."""
@@ -137,6 +148,27 @@ def test_three_updates_are_those_of_the_closed_form(make):
     for ours, expected in zip(model.trainable_variables, values, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=2e-5)
     assert int(model.optimizer.iterations) == 3
+
+
+def test_sparse_gradients_and_other_devices_are_left_to_keras():
+    """An embedding's gradient is sparse, and within a strategy Keras distributes the update: weights are those of Keras."""
+    for scope in (contextlib.nullcontext, tf.distribute.OneDeviceStrategy("/cpu:0").scope):
+        found = []
+        for fast in (False, True):
+            with scope():
+                keras.utils.set_random_seed(8)
+                model = keras.Sequential(
+                    [keras.Input((2,), dtype="int32"), keras.layers.Embedding(5, 3), keras.layers.Flatten()]
+                )
+                model.add(keras.layers.Dense(1))
+                model.compile(keras.optimizers.Adam(0.01), "mse")
+            if fast:
+                kr.accelerate(model)
+            for _ in range(3):
+                model.train_on_batch(np.array([[0, 1], [3, 1]]), np.array([[1.0], [2.0]]))
+            found.append(model.get_weights())
+        for ours, theirs in zip(*found, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 def small(**options):

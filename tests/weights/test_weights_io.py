@@ -8,6 +8,7 @@ from numpy_resnet import randomise
 
 import keras_resnet as kr
 from keras_resnet.errors import WeightsError
+from keras_resnet.weights import detect
 
 
 def net(classes=3, seed=None):
@@ -234,3 +235,16 @@ def test_a_shortcut_without_weights_is_missed(names, tmp_path):
     kr.weights.load(asked, tmp_path / "written.h5", lineage="ignore")
     for value, expected in zip(asked.get_weights(), written.get_weights(), strict=True):
         np.testing.assert_array_equal(value, expected)
+
+
+def test_what_a_layer_of_the_users_own_adds_is_not_taken_for_nothing():
+    class Sum(keras.layers.Layer):
+        def call(self, parts):
+            return parts[0] + parts[1]
+
+    inputs = keras.Input((4,))
+    parts = [inputs, keras.layers.Dense(4)(inputs)]
+    found = [detect.adds(keras.Model(inputs, layer(parts))) for layer in (keras.layers.Add(), keras.layers.Lambda(sum), Sum())]
+    assert found == [True, None, None]
+    assert detect.adds(keras.Model(inputs, parts[0] + parts[1])) is True
+    assert detect.adds(keras.Model(inputs, parts[1])) is False
