@@ -134,7 +134,7 @@ def _keras_resnet(settings, images, labels, fast=False):
     import keras
 
     from keras_resnet.data import Split
-    from keras_resnet.data.pipeline import Batches
+    from keras_resnet.data.pipeline import Batches, feed
     from keras_resnet.repeatable import deterministic
     from keras_resnet.train import RECIPES, training_model
     from keras_resnet.train.callbacks import Speed
@@ -145,7 +145,7 @@ def _keras_resnet(settings, images, labels, fast=False):
     recipe = dataclasses.replace(RECIPES["signs"], batch_size=settings["batch_size"], precision=settings["precision"])
     network = training_model(settings["model"], images.shape[1:], classes, recipe, images=len(images))
     split = Split(images, labels)
-    batches = Batches(split, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=0)
+    batches = feed(Batches(split, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=0))
     epochs = itertools.count()
 
     def train_round():

@@ -271,12 +271,12 @@ def _batches(settings, crew):
     import numpy as np
 
     from keras_resnet.data import Split
-    from keras_resnet.data.pipeline import Batches
+    from keras_resnet.data.pipeline import Batches, feed
 
     generator, count = np.random.default_rng(0), settings["steps"] * settings["batch_size"]
     images = generator.integers(0, 256, (count, settings["size"], settings["size"], 3), dtype=np.uint8)
     split = Split(images, generator.integers(0, 6, count))
-    return Batches(split, 6, batch_size=settings["batch_size"], part=(crew.index, crew.size))
+    return feed(Batches(split, 6, batch_size=settings["batch_size"], part=(crew.index, crew.size)))
 
 
 def _facts(network):

@@ -9,7 +9,7 @@ products of one pixel instead of 36.
 import keras
 import tensorflow as tf
 
-_SMALL = 2  # the largest side of a map on which the nine products were faster
+_SMALL = 2  # the largest side of a map on which the nine products, and the other order of a product, were faster
 
 
 def methods(layer):
@@ -58,12 +58,20 @@ def _product(stride, x, w, *bias):
 
     def gradients(dy):
         slopes = _rows(dy)
-        dx = _map(tf.matmul(slopes, matrix, transpose_b=True), seen)
+        dx = _map(_gradient_of_rows(slopes, matrix, seen.shape[1:3]), seen)
         dw = tf.reshape(tf.matmul(_rows(seen), slopes, transpose_a=True), w.shape)
         db = [tf.raw_ops.BiasAddGrad(out_backprop=slopes)] if bias else []
         return dx if stride == 1 else _spread(dx, stride, tf.shape(x)), dw, *db
 
     return _map(tf.nn.bias_add(outputs, *bias) if bias else outputs, seen), gradients
+
+
+def _gradient_of_rows(slopes, matrix, sides):
+    """`slopes @ matrix.T`. The kernel of a product copies its second factor where that is transposed: of a small map, with few
+    pixels and large weights, the pixels are the smaller copy."""
+    if None in sides or max(sides) > _SMALL:
+        return tf.matmul(slopes, matrix, transpose_b=True)
+    return tf.transpose(tf.matmul(matrix, slopes, transpose_b=True))
 
 
 def _spread(x, stride, shape):
@@ -89,7 +97,8 @@ def _sum_of_taps(x, w):
     outputs = [tap.to_output(tf.matmul(_rows(tap.seen(x)), matrices[n])) for n, tap in enumerate(taps) if tap]
 
     def gradients(dy):
-        dx = [tap.to_input(tf.matmul(_rows(tap.given(dy)), matrices[n], transpose_b=True)) for n, tap in enumerate(taps) if tap]
+        sides = x.shape[1:3]
+        dx = [tap.to_input(_gradient_of_rows(_rows(tap.given(dy)), matrices[n], sides)) for n, tap in enumerate(taps) if tap]
         dw = [
             tf.matmul(_rows(tap.seen(x)), _rows(tap.given(dy)), transpose_a=True) if tap else tf.zeros_like(matrices[0])
             for tap in taps

@@ -15,7 +15,7 @@ import numpy as np
 from keras_resnet.blocks import postact, shortcut
 from keras_resnet.data import Split
 from keras_resnet.data.augment import Augmentation
-from keras_resnet.data.pipeline import Batches
+from keras_resnet.data.pipeline import Batches, feed
 from keras_resnet.data.synthetic import CLASS_NAMES, synthetic_splits
 from keras_resnet.models import recalibrate_batch_norm, resolve
 from keras_resnet.models.assemble import units
@@ -115,7 +115,7 @@ def _train(setting, network):
 
 def _fit(setting, network, made, recipe_):
     batches = Batches(made.train, CLASSES, batch_size=recipe_.batch_size, augmentation=Augmentation(), seed=setting.seed)
-    fitted = network.fit(batches, epochs=recipe_.epochs, verbose=0, shuffle=False)
+    fitted = network.fit(feed(batches), epochs=recipe_.epochs, verbose=0, shuffle=False)
     return fitted.history
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_resnet.data.pipeline import Batches, faults_told
+from keras_resnet.data.pipeline import Batches, faults_told, feed
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.log import read_log
@@ -199,7 +199,7 @@ def _fit(setup, workdir, done, mirror):
     speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", done, write=crew.first)
     again = {name: value for name, value in settings.items() if name != "epoch"}
     alarm = StopAtNaN(
-        lambda epoch, batch: Batches(images.train, classes, epoch=epoch, **again)[batch][0],
+        lambda batch: Batches(images.train, classes, epoch=batches.epoch, **again)[batch][0],
         lambda: _kept(workdir),
         mirror.first_bad,
     )
@@ -215,8 +215,8 @@ def _fit(setup, workdir, done, mirror):
     validation = None if crew.parted else images.validation and Batches(images.validation, classes, batch_size=64)
     with faults_told(batches, validation):
         network.fit(
-            batches,
-            validation_data=validation,
+            feed(batches),
+            validation_data=feed(validation),
             epochs=epochs,
             initial_epoch=done,
             verbose=options.verbose,

@@ -1,9 +1,10 @@
+import keras
 import numpy as np
 import pytest
 from conftest import tiny_split
 
 from keras_resnet.data.augment import Augmentation
-from keras_resnet.data.pipeline import Batches
+from keras_resnet.data.pipeline import Batches, feed
 
 SHAKE = Augmentation(shift=0.2, brightness=0.1)
 
@@ -63,3 +64,32 @@ def test_the_parts_of_a_batch_make_the_batch(parts):
                 np.testing.assert_array_equal(np.concatenate(received), expected)
             sizes = [len(piece[index][0]) for piece in pieces]
             assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX traces the loss, so that it shows no numbers")
+def test_what_fit_is_fed_are_the_batches_of_one_epoch_after_the_other():
+    settings = {"batch_size": 4, "augmentation": SHAKE, "seed": 3}
+    batches = Batches(tiny_split(50, seed=1), 3, **settings)
+    inputs = keras.Input((*batches.split.images.shape[1:],))
+    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    seen = []
+
+    class Seeing(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            seen.append(np.asarray(y_true))
+            return keras.ops.mean((y_true - y_pred) ** 2, axis=-1)
+
+    model.compile("sgd", Seeing(), run_eagerly=True)
+    model.fit(feed(batches), epochs=2, verbose=0, shuffle=False)
+    expected = [Batches(batches.split, 3, **settings, epoch=epoch)[index][1] for epoch in (1, 2) for index in range(12)]
+    np.testing.assert_array_equal(seen, expected)
+
+
+def test_a_batch_that_cannot_be_made_ends_the_epoch(monkeypatch):
+    batches = Batches(tiny_split(50, seed=1), 3, batch_size=16)
+    made = Batches.__getitem__
+    monkeypatch.setattr(Batches, "__getitem__", lambda self, index: made(self, index if index < 2 else 1 / 0))
+    epoch = batches.an_epoch()
+    assert len(next(epoch)[0]) == len(next(epoch)[0]) == 16
+    with pytest.raises(ZeroDivisionError):
+        next(epoch)

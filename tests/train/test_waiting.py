@@ -8,6 +8,7 @@ import pytest
 from conftest import tiny_split
 
 from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.pipeline import Batches, feed
 from keras_resnet.train.waiting import TimedBatches, Waiting
 
 
@@ -40,7 +41,7 @@ def waiting(batch_seconds, step_seconds):
     batches = SlowBatches(tiny_split(48, 0), 3, batch_size=4, augmentation=Augmentation(), seed=0)
     batches.seconds = batch_seconds
     slow = SlowSteps(step_seconds)
-    history = model.fit(batches, epochs=2, verbose=0, shuffle=False, callbacks=[slow, Waiting(batches)])
+    history = model.fit(feed(batches), epochs=2, verbose=0, shuffle=False, callbacks=[slow, Waiting(batches)])
     return history.history["waiting"][1]
 
 
@@ -49,7 +50,7 @@ def waiting(batch_seconds, step_seconds):
     [
         (0.1, 0.0, 0.7, 1.0),  # two threads make one batch in 0.05 s, and a step needs next to nothing
         (0.0, 0.05, 0.0, 0.15),
-        (0.2, 0.05, 0.25, 0.75),  # 0.1 s a batch, of which the step works for 0.05
+        (0.2, 0.05, 0.65, 0.85),  # pairs of batches: the first waits 0.25 s, five others 0.15 s, of 1.3 s: 0.77
     ],
 )
 def test_waiting_is_the_share_without_a_batch(batch_seconds, step_seconds, low, high):
@@ -72,8 +73,6 @@ def test_the_share_by_hand(monkeypatch):
 
 
 def test_a_batch_is_what_batches_give_and_its_time_is_kept():
-    from keras_resnet.data.pipeline import Batches
-
     settings = {"batch_size": 4, "augmentation": Augmentation(shift=0.1), "seed": 5}
     timed, plain = (kind(tiny_split(12, 0), 3, **settings) for kind in (TimedBatches, Batches))
     before = time.perf_counter()
