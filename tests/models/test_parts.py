@@ -97,9 +97,15 @@ def test_freezing_says_what_it_froze():
 def test_a_frozen_normalisation_is_in_inference_mode_whatever_a_call_says():
     model = tiny(include_top=False)
     freeze(model, until="stage5")
-    np.testing.assert_array_equal(array(model(IMAGES, training=True)), array(model(IMAGES, training=False)))
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for norm in norms:
+        maps = np.random.default_rng(0).normal(size=(2, 3, 3, norm.input.shape[-1])).astype("float32")
+        np.testing.assert_array_equal(array(norm(maps, training=True)), array(norm(maps, training=False)))
+    # The whole network but for the order of its convolutions' sums, which in training may be another: see `fast`.
+    training, inference = (array(model(IMAGES, training=mode)) for mode in (True, False))
+    np.testing.assert_allclose(training, inference, rtol=1e-5, atol=1e-6 * inference.max())
     freeze(model, until="stage4")
-    assert not np.array_equal(array(model(IMAGES, training=True)), array(model(IMAGES, training=False)))
+    assert np.abs(array(model(IMAGES, training=True)) - inference).max() > 0.1 * inference.max()
 
 
 def test_a_nested_network_is_frozen_and_its_surroundings_are_not():
