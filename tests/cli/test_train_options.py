@@ -73,7 +73,7 @@ def test_the_recorded_command_makes_the_same_run_and_runs_are_compared(command, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "--out", "run", "--recipe", "finetune"), "keras-resnet: The recipe finetune freezes the network to stage4"),
+        (("train", "--out", "run", "--recipe", "finetune"), "keras-resnet: The recipe finetune freezes the network to stage3"),
         (("train", "--out", "run", "--accumulate", "0"), "keras-resnet: accumulate: expected at least 1, received 0"),
         (("train", "--out", "run", "--per-class", "99"), "keras-resnet: per_class: expected at most 29, the images to train"),
         (("train", "--out", "run", "--weights", "no.h5"), "keras-resnet: No such file: no.h5"),

@@ -65,6 +65,7 @@ def test_the_network_does_to_pixels_what_preprocess_input_does(mode, torchvision
 
 def test_finetuning_starts_from_a_run_and_leaves_what_is_frozen(tiny_run, tiny_set, torchvision_file, tmp_path):
     arguments = {"data": tiny_set, "recipe": "finetune", "epochs": 2, "weights": tiny_run[1], "per_class": 10, **QUIET}
+    arguments |= {"freeze": "stage4"}
     lines = []
     outcome = train.run(**{**arguments, "say": lines.append}, out=tmp_path / "run")
     before, after = (kr.workdir.Workdir(path).load_model() for path in (tiny_run[1], tmp_path / "run"))
@@ -87,7 +88,7 @@ def test_finetuning_starts_from_a_run_and_leaves_what_is_frozen(tiny_run, tiny_s
     with pytest.raises(RunError, match="was begun with weights .*weights.h5, and now it is .*tiny.weights.h5"):
         train.run(**{**arguments, "weights": torchvision_file[1]}, out=tmp_path / "run", resume=True)
     with pytest.raises(RunError, match="was begun with freeze of recipe finetune stage4, and now it is stem"):
-        train.run(**arguments, freeze="stem", out=tmp_path / "run", resume=True)
+        train.run(**{**arguments, "freeze": "stem"}, out=tmp_path / "run", resume=True)
 
 
 def test_a_new_classifier_for_other_classes(tiny_run, tmp_path):

@@ -107,7 +107,7 @@ def test_other_settings_or_images_are_not_resumed(tiny_run, tiny_set, tiny_recip
         ({"early_stopping": 0}, RunError, "early_stopping: expected None or at least 1, received 0"),
         ({"early_stopping": 2, "validation_fraction": 0}, RunError, "early_stopping: expected validation images to stop by"),
         ({"freeze": "stage9"}, RunError, "freeze: expected None or one of stem, stage2, stage3, stage4, stage5, received 'sta"),
-        ({"recipe": "finetune"}, RunError, "freezes the network to stage4, and without weights .* with --weights, or freeze"),
+        ({"recipe": "finetune"}, RunError, "freezes the network to stage3, and without weights .* with --weights, or freeze"),
         ({"weights": "nowhere.h5"}, kr.errors.WeightsError, "nowhere.h5"),
         ({"validation_fraction": 1.0}, kr.errors.DataError, "1.0; expected at least 0 and less than 1"),
     ],

@@ -100,7 +100,7 @@ GROUPS = {
             "few-finetune": Contestant(
                 "the recipe finetune from the weights, 10 images a class", recipe="finetune", weights=True
             ),
-            "few-stage3": Contestant("the same, frozen to stage 3", _with(freeze="stage3"), recipe="finetune", weights=True),
+            "few-stage4": Contestant("the same, frozen to stage 4", _with(freeze="stage4"), recipe="finetune", weights=True),
             "few-free": Contestant("the same, nothing frozen", _with(freeze=None), recipe="finetune", weights=True),
         },
         baseline="few-scratch",
