@@ -7,6 +7,7 @@ import pytest
 import keras_resnet as kr
 from keras_resnet import train
 from keras_resnet.errors import RunError
+from keras_resnet.train import trainer
 from keras_resnet.train.divergence import first_bad
 
 QUIET = {"say": lambda line: None, "verbose": 0, "model": "resnet-tiny"}
@@ -86,3 +87,22 @@ def test_frozen_statistics_are_passed_over():
         layer.trainable = layer.name == "fc1000"
     model.get_layer("fc1000").bias.assign([0, np.nan, 0])
     assert first_bad(model, np.zeros((2, 32, 32, 3), "float32")) == "fc1000 (its bias is not finite)"
+
+
+def test_the_layer_is_looked_for_on_the_images_of_the_step(tiny_set, tiny_recipe, tmp_path, monkeypatch):
+    made, seen = {}, []
+
+    class Kept(trainer.TimedBatches):
+        def __getitem__(self, index):
+            batch = super().__getitem__(index)
+            made[index] = batch[0]  # that of the epoch before until the step is due
+            return batch
+
+    class Looking(trainer.StopAtNaN):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(np.array_equal(self.images(batch), made[batch]))
+
+    monkeypatch.setattr(trainer, "TimedBatches", Kept)
+    monkeypatch.setattr(trainer, "StopAtNaN", Looking)
+    train.run(data=tiny_set, out=tmp_path / "run", recipe=tiny_recipe, epochs=2, **QUIET)
+    assert len(seen) == 10 and all(seen)
