@@ -195,7 +195,7 @@ def draw(rows, out, path):
             labelled.add(name)
         _finish_panel(axes, rows, low)
     if panels[0].get_legend_handles_labels()[0]:
-        panels[0].legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower right")
+        panels[0].legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
     return write(figure, path)
 
 
