@@ -1,15 +1,16 @@
 """Training by matrix products, where those are faster than a convolution's own kernels.
 
 A 1x1 convolution is a matrix product of pixels and kernel, and so are its two gradients; a convolution's kernels would first
-put the weights into an order of their own, at every step. A 3x3 convolution is a sum of nine products, one for each tap of the
-kernel, over the pixels whose neighbour lies in the map: on a map of 2x2, where most neighbours are padding, these are 16
-products of one pixel instead of 36.
+put the weights into an order of their own, at every step. What 3x3 convolutions do is in `winograd`.
 """
 
 import keras
 import tensorflow as tf
 
-_SMALL = 2  # the largest side of a map on which the nine products, and the other order of a product, were faster
+from keras_resnet.fast import winograd
+
+_SMALL = 2  # the largest side of a map on which the other order of a product was faster
+_WINOGRAD = (128, float("inf")), (64, 8)  # from so many channels on, maps of at most that side
 
 
 def methods(layer):
@@ -26,8 +27,13 @@ def methods(layer):
         return {}
     if tuple(layer.kernel_size) == (1, 1):
         return {"call": _one_pixel}
-    if tuple(layer.kernel_size) == (3, 3) and layer.padding == "same" and layer.strides[0] == 1:
-        return {"convolution_op": _nine_taps}
+    if (
+        tuple(layer.kernel_size) == (3, 3)
+        and layer.padding == "same"
+        and layer.strides[0] == 1
+        and layer.compute_dtype in ("float32", "float64")
+    ):
+        return {"convolution_op": _three_pixels}
     return {}
 
 
@@ -82,69 +88,17 @@ def _spread(x, stride, shape):
     return tf.reshape(apart[:, : shape[1], : shape[2]], shape)
 
 
-def _nine_taps(layer, inputs, kernel):
-    """`Conv2D.convolution_op` of a 3x3 kernel; large maps, and those of open size, keep the convolution's own kernels."""
+def _three_pixels(layer, inputs, kernel):
+    """`Conv2D.convolution_op` of a 3x3 kernel; maps of open size, and those too large, keep the convolution's own kernels."""
     sides = inputs.shape[1:3]
-    if not _training(layer) or None in sides or max(sides) > _SMALL:
+    if not _training(layer) or None in sides or max(sides) > _largest_side(kernel):
         return type(layer).convolution_op(layer, inputs, kernel)
-    return _sum_of_taps(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
+    return winograd.convolution(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
 
 
-@tf.custom_gradient
-def _sum_of_taps(x, w):
-    taps = [_Tap(row, column, x.shape[1:3]) for row in range(3) for column in range(3)]
-    matrices = tf.reshape(w, (9, *w.shape[2:]))  # of which one is a part of the same memory, not a copy
-    outputs = [tap.to_output(tf.matmul(_rows(tap.seen(x)), matrices[n])) for n, tap in enumerate(taps) if tap]
-
-    def gradients(dy):
-        sides = x.shape[1:3]
-        dx = [tap.to_input(_gradient_of_rows(_rows(tap.given(dy)), matrices[n], sides)) for n, tap in enumerate(taps) if tap]
-        dw = [
-            tf.matmul(_rows(tap.seen(x)), _rows(tap.given(dy)), transpose_a=True) if tap else tf.zeros_like(matrices[0])
-            for tap in taps
-        ]
-        return tf.add_n(dx), tf.reshape(tf.stack(dw), w.shape)
-
-    return tf.add_n(outputs), gradients
-
-
-class _Tap:
-    """One tap of a 3x3 kernel on a map of that size: which pixels it sees, and for which ones; false where for none."""
-
-    def __init__(self, row, column, sides):
-        self._sides = sides
-        offsets = (row - 1, column - 1)
-        self._input = [max(0, offset) for offset in offsets]
-        self._output = [max(0, -offset) for offset in offsets]
-        self._count = [max(0, side - abs(offset)) for side, offset in zip(sides, offsets, strict=True)]
-
-    def __bool__(self):
-        return all(self._count)
-
-    def seen(self, x):
-        """The pixels of the input that it sees."""
-        return self._cut(x, self._input)
-
-    def given(self, y):
-        """The pixels of the output that it gives to."""
-        return self._cut(y, self._output)
-
-    def to_input(self, rows):
-        """Rows for the pixels that it sees, in a map of zeros."""
-        return self._put(rows, self._input)
-
-    def to_output(self, rows):
-        """Rows for the pixels that it gives to, in a map of zeros."""
-        return self._put(rows, self._output)
-
-    def _cut(self, x, first):
-        (top, left), (height, width) = first, self._count
-        return x[:, top : top + height, left : left + width]
-
-    def _put(self, rows, first):
-        part = tf.reshape(rows, (-1, *self._count, rows.shape[-1]))
-        around = [(begin, side - begin - count) for begin, side, count in zip(first, self._sides, self._count, strict=True)]
-        return tf.pad(part, [(0, 0), *around, (0, 0)])
+def _largest_side(kernel):
+    """Of maps on which Winograd's filtering was faster; with few channels the way to the points costs more than it saves."""
+    return next((side for channels, side in _WINOGRAD if min(kernel.shape[2:]) >= channels), 0)
 
 
 def _rows(x):
