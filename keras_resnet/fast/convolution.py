@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from keras_resnet.fast import winograd
 
-_SMALL = 2  # the largest side of a map on which the other order of a product was faster
 _WINOGRAD = (128, float("inf")), (64, 8)  # from so many channels on, maps of at most that side
 
 
@@ -64,7 +63,7 @@ def _product(stride, x, w, *bias):
 
     def gradients(dy):
         slopes = _rows(dy)
-        dx = _map(_gradient_of_rows(slopes, matrix, seen.shape[1:3]), seen)
+        dx = _map(_gradient_of_rows(slopes, matrix), seen)
         dw = tf.reshape(tf.matmul(_rows(seen), slopes, transpose_a=True), w.shape)
         db = [tf.raw_ops.BiasAddGrad(out_backprop=slopes)] if bias else []
         return dx if stride == 1 else _spread(dx, stride, tf.shape(x)), dw, *db
@@ -72,12 +71,9 @@ def _product(stride, x, w, *bias):
     return _map(tf.nn.bias_add(outputs, *bias) if bias else outputs, seen), gradients
 
 
-def _gradient_of_rows(slopes, matrix, sides):
-    """`slopes @ matrix.T`. The kernel of a product copies its second factor where that is transposed: of a small map, with few
-    pixels and large weights, the pixels are the smaller copy."""
-    if None in sides or max(sides) > _SMALL:
-        return tf.matmul(slopes, matrix, transpose_b=True)
-    return tf.transpose(tf.matmul(matrix, slopes, transpose_b=True))
+def _gradient_of_rows(slopes, matrix):
+    """`slopes @ matrix.T`, as a batch of one: the kernel for batches, unlike the plain one, does not copy a transposed factor."""
+    return tf.matmul(slopes[None], matrix[None], transpose_b=True)[0]
 
 
 def _spread(x, stride, shape):
