@@ -159,8 +159,8 @@ def _keras_resnet(settings, images, labels, fast=False):
 
 
 def multiply_adds(network):
-    """Multiply-adds of a training step for one image: a convolution or dense layer's own, its kernel's gradient, and its
-    input's, which the first has not got."""
+    """Multiply-adds of a training step for one image, all written out, though `keras_resnet.fast` needs fewer: a convolution or
+    dense layer's own, its kernel's gradient, and its input's, which the first has not got."""
     kernels = [layer for layer in network.layers if hasattr(layer, "kernel")]
     forward = [math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in kernels]
     return 3 * sum(forward) - forward[0]

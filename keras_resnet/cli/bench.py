@@ -241,12 +241,11 @@ def training_table(measured):
         step, peak = measured["images_per_second_step"][name], measured["peak_mb"][name]
         lines.append(f"{name:<18}{speed:>9.1f}{low:>9.1f}{high:>9.1f}{ratio:>13}{step:>11.1f}{peak:>9.0f}")
     if reached := measured.get("limit"):
+        each, peak, most = reached["multiply_adds"] / 1e9, reached["product_peak"] / 1e9, reached["images_per_second"]
         lines += [
             "",
-            f"A step is {reached['multiply_adds'] / 1e9:.2f} billion multiply-adds an image; the best matrix product makes "
-            f"{reached['product_peak'] / 1e9:.0f} billion",
-            f"a second, which would be {reached['images_per_second']:.0f} images/s. Of that keras_resnet reaches "
-            f"{reached['share']:.0%}.",
+            f"A step, written out, is {each:.2f} billion multiply-adds an image; the best matrix product makes {peak:.0f}",
+            f"billion a second, which would be {most:.0f} images/s. Of that keras_resnet reaches {reached['share']:.0%}.",
         ]
     lines += [
         "",

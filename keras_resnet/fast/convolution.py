@@ -72,7 +72,7 @@ def _product(stride, x, w, *bias):
 
 
 def _gradient_of_rows(slopes, matrix):
-    """`slopes @ matrix.T`, as a batch of one: the kernel for batches, unlike the plain one, does not copy a transposed factor."""
+    """`slopes @ matrix.T` as a batch of one: the kernel for batches, unlike the plain one, copies no transposed factor."""
     return tf.matmul(slopes[None], matrix[None], transpose_b=True)[0]
 
 
