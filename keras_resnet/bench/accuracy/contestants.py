@@ -105,6 +105,7 @@ GROUPS = {
         },
         baseline="few-scratch",
         model=None,
+        epochs=40,
         per_class=10,
     ),
 }
