@@ -167,7 +167,7 @@ def _add_accuracy(actions):
     parser.add_argument("--only", type=_names, metavar="NAME,NAME", help="contestants to measure (default: all)")
     text = "of the runs (default: 0,1,2; with --ablation 0,1)"
     parser.add_argument("--seeds", type=_seeds, metavar="S,S", help=text)
-    text = "passes over the images (default: those of the recipe signs; with --ablation 20)"
+    text = "passes over the images (default: those of the recipe signs; with --ablation 20, with --few 40)"
     parser.add_argument("--epochs", type=int, metavar="N", help=text)
     text = "network of the catalogue; stock Keras is always ResNet50 (default: resnet50, resnet18, that of the weights)"
     parser.add_argument("--model", metavar="NAME", help=text)
