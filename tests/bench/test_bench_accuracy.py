@@ -199,8 +199,9 @@ def test_results_of_other_settings_are_refused_before_anything_runs(tiny_set, tm
     protocol = Protocol(str(tiny_set), str(tmp_path / "out"), only=("signs",), seeds=(0,))
     measure_accuracy(protocol, say=quiet)
     write_signs(tmp_path / "other", tiny_split(12, seed=3), tiny_split(6, seed=4), ("left", "middle", "right"))
+    epochs = RECIPES["signs"].epochs
     for changes, message in (
-        ({"epochs": 7}, f"was made with epochs {RECIPES['signs'].epochs} and not with what is asked for now 7; name another folder with --out"),
+        ({"epochs": 7}, f"was made with epochs {epochs} and not with what is asked for now 7; name another folder with --out"),
         ({"model": "resnet18"}, "was made with model resnet50 and not with what is asked for now resnet18"),
         ({"data": str(tmp_path / "other")}, "was made with set "),
     ):
