@@ -21,7 +21,7 @@ def accelerate(model):
     - Batch normalisation: one fused kernel for each direction.
     - If the model is compiled with Adam or AdamW: one fused kernel for each variable.
 
-    Gradients and updates are Keras's up to the rounding of float32; that of Winograd's filtering, 1e-6 of a map, is about three
+    Gradients and updates are Keras's up to the rounding of float32; that of Winograd's filtering, 1e-6 of a map, is two to five
     times that of a convolution written out. `create_model` and `ResNet50` have done it for the layers of the networks that they
     return; models loaded by Keras, and optimisers, are done by this function. `KERAS_RESNET_ACCELERATE=0` in the environment
     turns it off.

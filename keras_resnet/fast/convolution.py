@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_resnet.fast import winograd
 
-_WINOGRAD = (128, float("inf")), (64, 8)  # from so many channels on, maps of at most that side
+_WINOGRAD = (128, float("inf")), (64, 8)  # from so many channels on, maps of at most that side; by batches of 16 and more
 
 
 def methods(layer):

@@ -60,7 +60,7 @@ def test_in_float32_the_error_is_a_few_times_that_of_the_convolution(side):
     ):
         ours, stock = (np.linalg.norm(value - true) / np.linalg.norm(true) for value in (mine, theirs))
         assert 0 < stock < 5e-7
-        assert 0 < ours < 2e-6
+        assert 0 < ours < min(2e-6, 8 * stock)
 
 
 @pytest.mark.parametrize(("count", "taps"), [(2, 2), (3, 3), (4, 3)])
