@@ -23,6 +23,7 @@ _NAMES = {
     "check_train_eval_gap": "keras_resnet.models.batch_norm",
     "preprocess_input": "keras_resnet.models.preprocess",
     "recalibrate_batch_norm": "keras_resnet.models.batch_norm",
+    "keep_memory": "keras_resnet.cpu",
     "numerics": "keras_resnet.repeatable",
     "seed_everything": "keras_resnet.repeatable",
 }
@@ -57,5 +58,4 @@ def __dir__():
 
 
 cpu.turn_on_onednn()
-cpu.keep_memory()
 cpu.warn_of_namesake()

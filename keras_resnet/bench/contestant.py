@@ -150,7 +150,7 @@ def _keras_resnet(settings, images, labels, fast=False):
 
     def train_round():
         epoch, speed = next(epochs), Speed(recipe.batch_size)
-        with deterministic(not fast):
+        with cpu.keep_memory(), deterministic(not fast):
             network.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2, shuffle=False, callbacks=[speed])
         return speed.steps
 

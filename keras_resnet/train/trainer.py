@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_resnet.cpu import keep_memory
 from keras_resnet.data.pipeline import Batches, faults_told, feed
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
@@ -151,7 +152,7 @@ def _train(setup, workdir, record):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
     mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
     try:
-        with deterministic(not setup.options.fast), crew.scope():
+        with keep_memory(), deterministic(not setup.options.fast), crew.scope():
             speed = _fit(setup, workdir, done, mirror)
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
