@@ -63,7 +63,7 @@ def waiting(batch_seconds, step_seconds):
     [
         (0.1, 0.0, 0.7, 1.0),  # two threads make one batch in 0.05 s, and a step needs next to nothing
         (0.0, 0.05, 0.0, 0.15),
-        # Pairs of batches. Keras on PyTorch takes a batch and then calls `on_train_batch_begin`, which is slow here: the first waits
+        # Pairs of batches. Keras on PyTorch calls `on_train_batch_begin`, slow here, once it has a batch: the first waits
         # 0.2 s, five others 0.1 s, of 1.3 s: 0.54. Elsewhere it calls first: 0.25 s, 0.15 s, of 1.3 s: 0.77.
         (0.2, 0.05, 0.4, 0.65) if keras.backend.backend() == "torch" else (0.2, 0.05, 0.65, 0.85),
     ],
