@@ -64,7 +64,7 @@ import keras_resnet.train
 sys.path.insert(0, sys.argv[6])
 from killed_run import RECIPE
 import dataclasses
-recipe = dataclasses.replace(RECIPE, batch_size=4, epochs=2)
+recipe = dataclasses.replace(RECIPE, epochs=2)
 data, out = sys.argv[4:6]
 
 class Break(keras.callbacks.Callback):
