@@ -16,7 +16,7 @@ PACKAGE = ROOT / "keras_resnet"
 
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
-    {"version", "errors", "cpu", "names"},
+    {"version", "errors", "backend", "cpu", "names"},
     {"files", "repeatable"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},

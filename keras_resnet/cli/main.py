@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 
+from keras_resnet.backend import missing
 from keras_resnet.errors import KerasResNetError
 from keras_resnet.version import __version__
 
@@ -78,6 +79,8 @@ def _line(error):
     text = " ".join(str(error).split())
     if isinstance(error, KerasResNetError):
         return text
+    if isinstance(error, ImportError) and (line := missing(error)):
+        return line
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"{type(error).__name__}: {text} (--debug shows where)"

@@ -112,7 +112,7 @@ def feed(batches):
 
 
 class _InOrder(keras.utils.PyDataset):
-    """The batches of the present epoch as they come; of one worker, so that Keras asks for them in their order, by itself."""
+    """The batches of the present epoch, in their order whichever Keras asks for; of one worker, so that there is no queue."""
 
     def __init__(self, batches):
         super().__init__()
@@ -121,9 +121,11 @@ class _InOrder(keras.utils.PyDataset):
     def __len__(self):
         return len(self._batches)
 
+    def on_epoch_begin(self):
+        """Called whenever Keras begins to ask, to build a model too."""
+        self._epoch = self._batches.an_epoch()
+
     def __getitem__(self, index):
-        if index == 0:
-            self._epoch = self._batches.an_epoch()
         return next(self._epoch)
 
 

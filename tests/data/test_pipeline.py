@@ -94,7 +94,9 @@ def test_fit_sees_the_batches_of_each_epoch_and_evaluate_each_image_once():
     model.compile(keras.optimizers.SGD(1.0), total, metrics=["accuracy"])
     callbacks = [EpochNumber(batches), keras.callbacks.LambdaCallback(on_train_batch_end=look)]
     model.fit(feed(batches), epochs=2, verbose=0, shuffle=False, callbacks=callbacks)
-    model.fit(feed(batches), initial_epoch=5, epochs=7, verbose=0, shuffle=False, callbacks=callbacks)
+    model.fit(
+        feed(batches), initial_epoch=5, epochs=7, verbose=0, callbacks=callbacks
+    )  # of Keras's own shuffling nothing comes
     steps = np.diff(seen, axis=0, prepend=0)
     expected = [
         Batches(counted_split(), COUNTED, **COUNTING, epoch=epoch)[index][1][0]

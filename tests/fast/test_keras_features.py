@@ -6,6 +6,7 @@ precision, the threads, second order) has tests of its own below.
 """
 
 import copy
+import gc
 import os
 import pickle
 import subprocess
@@ -67,6 +68,14 @@ NETWORKS = [
     pytest.param(lambda dtype: resnet("resnet18", dtype), id="resnet18", marks=pytest.mark.full),
     pytest.param(lambda dtype: resnet("resnet50", dtype), id="resnet50", marks=pytest.mark.full),
 ]
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """Lets go of what a test has traced: of whole ResNets it is hundreds of megabytes."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def plain(model):
