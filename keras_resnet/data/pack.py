@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.folder import cut, find_photos, labels_of, read_groups, read_photos
+from keras_resnet.data.folder import cut, labels_of, read_photos
+from keras_resnet.data.groups import read_groups
+from keras_resnet.data.listing import find_parts, find_photos
 from keras_resnet.data.sets import Split
 from keras_resnet.data.signs import write_signs
 from keras_resnet.errors import DataError
@@ -91,6 +93,11 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
 def _check_arguments(source, destination, size, test_fraction):
     if not source.is_dir():
         raise DataError(f"No such folder: {source}; expected a folder with one subfolder of photographs for each class")
+    if parts := find_parts(source):
+        raise DataError(
+            f"{source} has the folders {', '.join(part.name for part in parts.values())}; expected class folders: "
+            f"`keras-resnet train --data {source}` takes it as it is"
+        )
     if size < SMALLEST_SIZE:
         raise DataError(f"The image size is {size}; expected at least {SMALLEST_SIZE} pixels")
     if not 0 < test_fraction < 1:

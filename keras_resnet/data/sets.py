@@ -42,12 +42,21 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class SignsSet:
-    """A whole set: training and test images, the names of the classes, and where it was read from."""
+    """A whole set: training and test images, the names of the classes, and where it was read from.
+
+    ``validation`` is a `Split` where the set itself says which images to validate on, else None.
+    """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
     path: Path
+    validation: Split | None = None
+
+    @property
+    def splits(self):
+        """The splits that there are: training, test, and validation."""
+        return [split for split in (self.train, self.test, self.validation) if split is not None]
 
     @property
     def image_shape(self):
@@ -65,15 +74,16 @@ class SignsSet:
             raise DataError(f"{self.path} has images of {height} x {width}; expected square ones to resize to {size} x {size}")
         if height == size:
             return self
-        return SignsSet(self.train.resized(size), self.test.resized(size), self.class_names, self.path)
+        validation = None if self.validation is None else self.validation.resized(size)
+        return SignsSet(self.train.resized(size), self.test.resized(size), self.class_names, self.path, validation)
 
     def fingerprint(self):
-        """SHA-256, in hexadecimal, of the images and labels of both splits: equal for equal data, wherever it lies.
+        """SHA-256, in hexadecimal, of the images and labels of its splits: equal for equal data, wherever it lies.
 
         Photographs that stay on the disk count by the bytes of their files, all others by their pixels.
         """
         digest = hashlib.sha256()
-        for split in (self.train, self.test):
+        for split in self.splits:
             digest.update(repr(split.images.shape).encode())
             stored = isinstance(split.images, StoredImages)
             for part in split.images.contents() if stored else [np.ascontiguousarray(split.images)]:
