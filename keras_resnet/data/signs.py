@@ -15,13 +15,15 @@ Labels of shape `(1, m)` and `(m, 1)` are accepted too.
 
 import contextlib
 import dataclasses
+import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from keras_resnet.data.hdf5 import new_hdf5, own_dataset
 from keras_resnet.data.sets import SignsSet, Split
-from keras_resnet.data.stored import Hdf5Images, StoredImages, stays_on_disk
+from keras_resnet.data.stored import BLOCK, Hdf5Images, StoredImages, stays_on_disk
 from keras_resnet.errors import DataError
 from keras_resnet.files import open_hdf5, whole
 
@@ -137,12 +139,10 @@ def _damage_reported(path):
 
 
 def _dataset(file, key, path):
-    if key not in file:
-        keys = ", ".join(file) or "none"
+    if key not in list(file):
+        keys = ", ".join(map(str, file)) or "none"
         raise DataError(f"{path} has no dataset {key!r}; its keys are: {keys}; an image set is {_LAYOUT}")
-    if not isinstance(file[key], h5py.Dataset):
-        raise DataError(f"{path}: {key!r} is a group of datasets; expected a dataset")
-    return file[key]
+    return own_dataset(file, key, path)
 
 
 def _checked_split(images, labels, groups, class_names, where):
@@ -228,13 +228,21 @@ def _listed(values, limit=12):
 
 
 def _write_split(path, prefix, split, class_names):
-    numbered = class_names == tuple(str(index) for index in range(len(class_names)))
-    with h5py.File(path, "w") as file:
-        file.create_dataset(_key(prefix, "images"), data=split.images)
-        file.create_dataset(_key(prefix, "labels"), data=split.labels)
-        if split.groups is not None:
-            file.create_dataset(_key(prefix, "groups"), data=split.groups)
-        if numbered:
-            file.create_dataset("list_classes", data=np.arange(len(class_names), dtype=np.int64))
+    """Writes one file. HDF5 compares checksums whenever it is read."""
+    parts = {"images": split.images, "labels": split.labels, "groups": split.groups}
+    with new_hdf5(path) as file:
+        for part, values in parts.items():
+            if values is not None:
+                _write_dataset(file, _key(prefix, part), values)
+        if class_names == tuple(str(index) for index in range(len(class_names))):
+            _write_dataset(file, "list_classes", np.arange(len(class_names), dtype=np.int64))
         else:
-            file.create_dataset("list_classes", data=list(class_names), dtype=h5py.string_dtype("utf-8"))
+            names = [name.encode() for name in class_names]
+            longest = max(1, *map(len, names))  # of a fixed length, for the checksum covers no text that lies elsewhere
+            _write_dataset(file, "list_classes", np.array(names, h5py.string_dtype("utf-8", longest)))
+
+
+def _write_dataset(file, key, values):
+    each = values.dtype.itemsize * math.prod(values.shape[1:])
+    chunks = (min(len(values), max(1, BLOCK // each)), *values.shape[1:])  # a checksum is of a chunk
+    file.create_dataset(key, data=values, chunks=chunks, fletcher32=True)
