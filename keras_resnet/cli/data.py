@@ -57,7 +57,8 @@ def _add_pack(actions):
     )
     parser.add_argument("source", metavar="SRC", help="folder with one subfolder of photographs for each class")
     parser.add_argument("destination", metavar="DIR", help="folder for train_signs.h5 and test_signs.h5")
-    parser.add_argument("--size", type=int, default=64, help="height and width in pixels (default: %(default)s)")
+    text = "height and width in pixels, as 64 or, height first, as 32x48 (default: %(default)s)"
+    parser.add_argument("--size", type=_size, default=64, help=text)
     parser.add_argument(
         "--test-fraction", type=float, default=0.2, metavar="F", help="share of each class to test on (default: 0.2)"
     )
@@ -66,6 +67,14 @@ def _add_pack(actions):
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split and the order (default: %(default)s)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out photographs that cannot be read")
+
+
+def _size(text):
+    """``"64"`` as 64, ``"32x48"`` as `(32, 48)`."""
+    sides = text.split("x")
+    if len(sides) > 2 or not all(map(str.isdecimal, sides)):
+        raise argparse.ArgumentTypeError(f"expected a number or HEIGHTxWIDTH, received {text!r}")
+    return int(text) if len(sides) == 1 else tuple(map(int, sides))
 
 
 def _add_synthetic(actions):

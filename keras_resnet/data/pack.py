@@ -8,6 +8,7 @@ import numpy as np
 from keras_resnet.data.folder import cut, labels_of, read_photos
 from keras_resnet.data.groups import read_groups
 from keras_resnet.data.listing import find_parts, find_photos
+from keras_resnet.data.photo import height_and_width
 from keras_resnet.data.sets import Split
 from keras_resnet.data.signs import write_signs
 from keras_resnet.errors import DataError
@@ -43,7 +44,7 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
     """Packs photographs to a set in the SIGNS layout.
 
     Each subfolder of ``source`` is a class; hidden files and folders are ignored. Photographs are turned upright by
-    their EXIF orientation, composited on white where they are transparent, cut to their central square and resized with
+    their EXIF orientation, composited on white where they are transparent, cut to their middle and resized with
     antialiasing. Within each split they lie in a random order, so that a reader that takes the first or the last rows
     gets all classes. The same photographs and arguments give the same bytes. The logger of this module tells the
     progress every two seconds.
@@ -51,7 +52,7 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
     Args:
         source: the folder of class folders.
         destination: the folder for `train_signs.h5` and `test_signs.h5`, outside ``source``.
-        size: height and width of the images in pixels, at least 8.
+        size: height and width of the images in pixels, a number or `(height, width)`, at least 8.
         test_fraction: the share of each class that becomes the test split, more than 0 and less than 1.
         groups: a CSV file with the columns `file` (`class/name.jpg`) and `group` (any text); the photographs of one
             group all go to one split. None where the photographs are independent.
@@ -98,7 +99,7 @@ def _check_arguments(source, destination, size, test_fraction):
             f"{source} has the folders {', '.join(part.name for part in parts.values())}; expected class folders: "
             f"`keras-resnet train --data {source}` takes it as it is"
         )
-    if size < SMALLEST_SIZE:
+    if min(height_and_width(size)) < SMALLEST_SIZE:
         raise DataError(f"The image size is {size}; expected at least {SMALLEST_SIZE} pixels")
     if not 0 < test_fraction < 1:
         raise DataError(f"The test fraction is {test_fraction}; expected more than 0 and less than 1")

@@ -49,11 +49,11 @@ def read_photo(path, size):
     """
     height, width = height_and_width(size)
 
-    def middle(image):
+    def read(image):
         image.draft(None, (2 * width, 2 * height))  # a JPEG decodes at a fraction of its size, never below this
-        return _middle(_upright(image, 2 * max(height, width)), height, width)
+        return _cut(_upright(image, 2 * max(height, width)), height, width)
 
-    return _opened(path, middle)
+    return _opened(path, read)
 
 
 def read_whole_photo(path):
@@ -192,13 +192,25 @@ def _to_rgb(image):
     return image.convert("RGB")
 
 
-def _middle(image, height, width):
-    """The largest central part of the shape ``height`` x ``width``, resized to it."""
-    across = min(image.width, round(image.height * width / height))
-    down = min(image.height, round(image.width * height / width))
-    left, top = (image.width - across) // 2, (image.height - down) // 2
-    box = (left, top, left + across, top + down)
+def _cut(image, height, width):
+    """The middle of a Pillow image, resized to ``height`` x ``width``."""
+    box = middle(image.size, height, width)
     return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+
+def middle(size, height, width):
+    """The largest central part of an image that has the shape ``height`` x ``width``.
+
+    Args:
+        size: `(width, height)` of the image in pixels, as Pillow has it.
+
+    Returns:
+        `(left, top, right, bottom)`, int.
+    """
+    across = max(1, min(size[0], round(size[1] * width / height)))
+    down = max(1, min(size[1], round(size[0] * height / width)))
+    left, top = (size[0] - across) // 2, (size[1] - down) // 2
+    return left, top, left + across, top + down
 
 
 def resize(images, size):

@@ -313,8 +313,8 @@ def test_large_photographs_are_read_in_reduced_form(tmp_path, monkeypatch, kind,
     expected, largest = read_photo(tmp_path / "a.png", (30, 20)), []
     monkeypatch.setattr(photo, "_LARGE", 1 << 16)
     monkeypatch.setattr(photo, "_BAND", 1 << 14)
-    middle = photo._middle
-    monkeypatch.setattr(photo, "_middle", lambda image, *shape: largest.append(image.size) or middle(image, *shape))
+    cut = photo._cut
+    monkeypatch.setattr(photo, "_cut", lambda image, *shape: largest.append(image.size) or cut(image, *shape))
     read = read_photo(tmp_path / "a.png", (30, 20))
     assert largest == [(60, 80) if orientation == 1 else (80, 60)]  # by 15, the most that leaves 60 pixels
     assert np.abs(read.astype(int) - expected).max() <= 8
