@@ -42,9 +42,12 @@ def is_clutter(name):
 
 def irregular(path):
     """What a path is that is there and no regular file, e.g. ``"a named pipe"``, at which a reader would wait; else None."""
-    kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device"}
-    mode = os.stat(path).st_mode if os.path.exists(path) else stat.S_IFREG
-    return next((kind for is_so, kind in kinds.items() if is_so(mode)), None if stat.S_ISREG(mode) else "no file")
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (OSError, ValueError):  # nothing is there; whoever opens it will say so
+        return None
+    kinds = {stat.S_IFREG: None, stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(kind, "a device")
 
 
 def describe(path):
@@ -121,6 +124,27 @@ def hdf5_length(path):
     return int.from_bytes(head[start : start + size], "little") if size in (4, 8) else None
 
 
+def open_own(path, flags, error=KerasResNetError):
+    """Opens a file that only this package writes, made where it is missing: nothing else, and never through a link.
+
+    Args:
+        path: the file.
+        flags: of `os.open`.
+        error: the exception class to raise where something else stands there.
+
+    Returns:
+        The number of the open file.
+    """
+    found = "a link" if os.path.islink(path) else irregular(path)
+    if found is None:
+        handle = os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        if os.fstat(handle).st_nlink < 2:
+            return handle
+        os.close(handle)
+        found = "a second name of another file"
+    raise error(f"{path} is {found}, which may belong to somebody else; delete it and run again")
+
+
 @contextlib.contextmanager
 def whole(path, suffix=""):
     """Yields a temporary path beside ``path``, renamed to ``path`` at the end: a file appears whole or not at all.
@@ -139,6 +163,10 @@ def whole(path, suffix=""):
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
+    except OSError as problem:
+        if problem.errno is not None and problem.filename is None:  # a full disk does not say which file it had no room for
+            problem.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     _keep_names(path.parent)
