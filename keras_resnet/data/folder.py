@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_resnet.data.groups import read_groups, read_rows
 from keras_resnet.data.listing import entries, find_parts, find_photos, left_out
+from keras_resnet.data.memory import check_images
 from keras_resnet.data.photo import height_and_width, read_photo
 from keras_resnet.data.sets import SignsSet, Split
 from keras_resnet.data.split import split_indices
@@ -66,18 +67,18 @@ def load_folder(path, *, size=None, test_fraction=None, groups=None, seed=0, str
         _check_fraction(path, folders, test_fraction)
         whole = parts.pop("train" if "train" in parts else "all")
         parts["train"], parts["test"] = _halves(whole, test_fraction, seed)
-    splits = {part: _split(photos, size, stream) for part, photos in parts.items()}
+    splits = {part: _split(path, photos, size, stream) for part, photos in parts.items()}
     return SignsSet(splits["train"], splits["test"], names, path, splits.get("validation"))
 
 
-def load_parts(path, *, size=None, stream=None):
+def load_folder_parts(path, *, size=None, stream=None):
     """The photographs of a folder as `load_folder` finds them, those of one without `train` and `test` in one part.
 
     Returns:
         Dict of ``"train"``, ``"validation"`` and ``"test"``, or of ``"all"``, to a `Split`; and the names of the classes.
     """
     parts, names = _find(Path(path), find_parts(path))
-    return {part: _split(photos, size or DEFAULT_SIZE, stream) for part, photos in parts.items()}, names
+    return {part: _split(path, photos, size or DEFAULT_SIZE, stream) for part, photos in parts.items()}, names
 
 
 def _find(path, folders, groups=None):
@@ -157,9 +158,10 @@ def labels_of(files, names):
     return np.array([number[file.parent.name] for file in files], np.int64)
 
 
-def _split(photos, size, stream):
+def _split(path, photos, size, stream):
     """`_Photos` as a `Split`, its images an array or `StoredImages`."""
     on_disk = stays_on_disk(stream, len(photos.files) * math.prod(height_and_width(size)) * 3)
+    check_images(1 if on_disk else len(photos.files), size, path, copies=4 if on_disk else 1)
     images = StoredImages(PhotoImages(photos.files, size)) if on_disk else read_photos(photos.files, size)[0]
     return Split(images, photos.labels, photos.groups)
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras_resnet.data.folder import cut, labels_of, read_photos
 from keras_resnet.data.groups import read_groups
 from keras_resnet.data.listing import find_parts, find_photos
+from keras_resnet.data.memory import check_images
 from keras_resnet.data.photo import height_and_width
 from keras_resnet.data.sets import Split
 from keras_resnet.data.signs import write_signs
@@ -70,6 +71,7 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
     files, class_names, left_alone = find_photos(source)
     names = [file.relative_to(source).as_posix() for file in files]
     group_ids, extra_rows = (None, ()) if groups is None else read_groups(groups, names)
+    check_images(len(files), size, source, copies=2)
     images, good, skipped = read_photos(files, size, skip_bad)
     labels = labels_of(files, class_names)[good]
     group_ids = None if group_ids is None else group_ids[good]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_resnet.data.memory import check_images
 from keras_resnet.data.photo import resize
 from keras_resnet.data.stored import StoredImages
 from keras_resnet.errors import DataError
@@ -74,6 +75,8 @@ class SignsSet:
             raise DataError(f"{self.path} has images of {height} x {width}; expected square ones to resize to {size} x {size}")
         if height == size:
             return self
+        in_memory = sum(len(split) for split in self.splits if not isinstance(split.images, StoredImages))
+        check_images(in_memory or 1, size, self.path, copies=2)
         validation = None if self.validation is None else self.validation.resized(size)
         return SignsSet(self.train.resized(size), self.test.resized(size), self.class_names, self.path, validation)
 
@@ -82,11 +85,16 @@ class SignsSet:
 
         Photographs that stay on the disk count by the bytes of their files, all others by their pixels.
         """
-        digest = hashlib.sha256()
-        for split in self.splits:
-            digest.update(repr(split.images.shape).encode())
-            stored = isinstance(split.images, StoredImages)
-            for part in split.images.contents() if stored else [np.ascontiguousarray(split.images)]:
-                digest.update(part)
-            digest.update(np.ascontiguousarray(split.labels, dtype="<i8"))
-        return digest.hexdigest()
+        return fingerprint(self.splits)
+
+
+def fingerprint(splits):
+    """SHA-256, in hexadecimal, of the images and labels of some splits; see `SignsSet.fingerprint`."""
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update(repr(split.images.shape).encode())
+        stored = isinstance(split.images, StoredImages)
+        for part in split.images.contents() if stored else [np.ascontiguousarray(split.images)]:
+            digest.update(part)
+        digest.update(np.ascontiguousarray(split.labels, dtype="<i8"))
+    return digest.hexdigest()

@@ -164,10 +164,11 @@ class PhotoImages:
 
 
 class ResizedImages:
-    """Another source, its images resized when they are read."""
+    """Another source, its images resized when they are read: of those that get larger, fewer at once."""
 
     def __init__(self, source, size):
-        self.source, self.block, self.shape = source, source.block, (source.shape[0], size, size, 3)
+        self.source, self.shape = source, (source.shape[0], size, size, 3)
+        self.block = max(1, source.block // max(1, _bytes(self.shape) // _bytes(source.shape)))
 
     def read(self, start, stop):
         """uint8 `(stop - start, size, size, 3)`."""
