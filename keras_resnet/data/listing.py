@@ -164,6 +164,7 @@ def _instead_of_photos(folder, inside):
     return "files ending in .jpg, .png or the like"
 
 
-def listed(values, limit=3):
-    """The first of some texts, ``"a, b, c ..."``."""
-    return ", ".join(values[:limit]) + (" ..." if len(values) > limit else "")
+def listed(values, limit=3, count=False):
+    """The first of some texts: ``"a, b, c ..."``, where asked for with their number: ``"a, b, c ... (12 in all)"``."""
+    more = f" ... ({len(values):,} in all)" if count else " ..."
+    return ", ".join(values[:limit]) + (more if len(values) > limit else "")

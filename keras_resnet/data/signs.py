@@ -13,6 +13,7 @@ A set is a folder with two files, or one file with all of the datasets; `m` imag
 Labels of shape `(1, m)` and `(m, 1)` are accepted too.
 """
 
+import collections
 import contextlib
 import dataclasses
 import math
@@ -22,6 +23,7 @@ import h5py
 import numpy as np
 
 from keras_resnet.data.hdf5 import new_hdf5, own_dataset
+from keras_resnet.data.listing import listed
 from keras_resnet.data.sets import SignsSet, Split
 from keras_resnet.data.stored import BLOCK, Hdf5Images, StoredImages, stays_on_disk
 from keras_resnet.errors import DataError
@@ -59,6 +61,36 @@ def load_signs(path=None, *, stream=None):
     test, test_names = _read_split(test_file, "test", stream)
     _check_agreement(path, (train, train_names), (test, test_names))
     return SignsSet(train, test, train_names, path)
+
+
+def load_sides(path=None, *, stream=None):
+    """Reads what there is of a set in the SIGNS layout: both splits, or one alone, as in one file of the two.
+
+    Args:
+        path, stream: as for `load_signs`.
+
+    Returns:
+        Dict of ``"train"`` and ``"test"`` to a `Split`, for those that there are; the names of the classes; the path.
+
+    Raises:
+        DataError: as `load_signs`; or there is neither split.
+    """
+    path = _default_path() if path is None else Path(path)
+    files = {"train": path / TRAIN_FILE, "test": path / TEST_FILE} if path.is_dir() else dict.fromkeys(("train", "test"), path)
+    found = {prefix: _read_split(file, prefix, stream) for prefix, file in files.items() if _has_side(file, prefix)}
+    if len(found) != 1:
+        signs = load_signs(path, stream=stream)
+        return {"train": signs.train, "test": signs.test}, signs.class_names, path
+    ((prefix, (split, names)),) = found.items()
+    return {prefix: split}, names, path
+
+
+def _has_side(path, prefix):
+    """Whether a file has images of a split."""
+    if not path.is_file():
+        return False
+    with open_hdf5(path, DataError) as file, _damage_reported(path):
+        return _key(prefix, "images") in list(file)
 
 
 def write_signs(path, train, test, class_names):
@@ -204,7 +236,7 @@ def _class_names(values, where):
 
 
 def _distinct(names, where):
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     if repeated or not names:
         fault = f"repeats {_listed(repeated)}" if repeated else "is empty"
         raise DataError(f"{where} {fault}; expected a name of its own for each class, at least one")
@@ -222,9 +254,8 @@ def _check_agreement(path, train, test):
         )
 
 
-def _listed(values, limit=12):
-    """``"a, b, c"``, cut after ``limit`` values."""
-    return ", ".join(values[:limit]) + (f" ... ({len(values)} in all)" if len(values) > limit else "")
+def _listed(values):
+    return listed(values, 12, count=True)
 
 
 def _write_split(path, prefix, split, class_names):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from keras_resnet.data.folder import load_folder
+from keras_resnet.data.folder import load_folder, load_folder_parts
 from keras_resnet.data.listing import entries, is_called_photo
-from keras_resnet.data.signs import TEST_FILE, TRAIN_FILE, load_signs
+from keras_resnet.data.signs import TEST_FILE, TRAIN_FILE, load_sides, load_signs
 from keras_resnet.errors import DataError
 
 
@@ -33,6 +33,26 @@ def load(path=None, *, size=None, test_fraction=None, groups=None, seed=0, strea
             raise DataError(f"{name}: expected none, a SIGNS set has its test images already, received {value}")
     signs = load_signs(path, stream=stream)
     return signs if size is None else signs.resized(size)
+
+
+def load_parts(path=None, *, stream=None):
+    """Reads what images there are at a path, whether or not they make a whole set.
+
+    Args:
+        path: as for `load`; or one file, or a folder with one file, of the two of the SIGNS layout.
+        stream: as for `load`.
+
+    Returns:
+        Dict of ``"train"``, ``"test"`` and ``"validation"``, for those that there are, or, for photographs in no such folders,
+        of ``"all"``, to a `Split`; the names of the classes; and the path.
+
+    Raises:
+        DataError: in one line.
+    """
+    if not is_photographs(path):
+        return load_sides(path, stream=stream)
+    parts, names = load_folder_parts(path, stream=stream)
+    return {part: parts[part] for part in ("train", "test", "validation", "all") if part in parts}, names, Path(path)
 
 
 def is_photographs(path):
