@@ -13,6 +13,11 @@ def visible(text, keep=""):
     return _CONTROLS.sub(lambda found: found[0] if found[0] in keep else found[0].encode("unicode_escape").decode(), text)
 
 
+def say(text):
+    """Prints lines that may name what comes from elsewhere."""
+    print(visible(str(text), keep="\n"))
+
+
 def columns(text):
     """The columns of a terminal that a text takes: two for a wide letter of East Asia, none for a combining mark."""
     return sum(

@@ -3,7 +3,8 @@
 import pytest
 
 from keras_resnet.errors import DataError, KerasResNetError
-from keras_resnet.text import columns, fitted, visible
+from keras_resnet.text import columns, fitted, say, visible
+from keras_resnet.train import Options
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,12 @@ def test_control_characters_are_escaped_and_letters_are_not(text, expected):
 
 def test_what_is_kept_is_kept():
     assert visible("a\nb\x1bc", keep="\n") == "a\nb\\x1bc"
+
+
+def test_what_is_said_is_safe_to_print(capsys):
+    for told in (say, Options().say):
+        told("run\x1b[2J\nline")
+        assert capsys.readouterr().out == "run\\x1b[2J\nline\n"
 
 
 def test_errors_are_safe_to_print_wherever_they_are_caught():

@@ -19,6 +19,8 @@ _INK, _PALE_INK, _PAPER = (26, 28, 33), (118, 124, 134), (255, 255, 255)
 
 _DEJAVU, _DEJAVU_BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"  # come with Matplotlib
 
+_MOST_PIXELS = 1 << 27  # of the images of a picture
+
 _ROWS = 20  # classes in one column, unless the caller says otherwise
 
 
@@ -37,11 +39,12 @@ def sample_grid(split, class_names, path, *, columns=None, seed=0, per_class=8):
         The path, as a `Path`.
 
     Raises:
-        DataError: for less than one column or image a class, or a file that cannot be written.
+        DataError: for less than one column or image a class, a picture of too many pixels, or a file that cannot be written.
     """
     columns = math.ceil(len(class_names) / _ROWS) if columns is None else columns
     if per_class < 1 or columns < 1:
         raise DataError(f"A grid of columns={columns}, per_class={per_class} was asked for; expected 1 or more")
+    _check_size(split, len(class_names), per_class)
     random = np.random.default_rng(seed)
     members = [random.permutation(np.flatnonzero(split.labels == label)) for label in range(len(class_names))]
     labels = _draw_labels(class_names, [len(indices) for indices in members])
@@ -53,6 +56,19 @@ def sample_grid(split, class_names, path, *, columns=None, seed=0, per_class=8):
     except OSError as problem:
         raise DataError(f"The picture cannot be written to {path}: {problem}") from None
     return Path(path)
+
+
+def _check_size(split, classes, per_class):
+    """Raises a `DataError` where the images alone would make a picture that no viewer opens."""
+    height, width = _cell_size(*split.images.shape[1:3])
+    drawn = min(per_class, int(np.bincount(split.labels).max(initial=0)))
+    pixels = classes * (height + _ROW_GAP) * max(1, drawn) * (width + _GAP)
+    if pixels > _MOST_PIXELS:
+        most = drawn * _MOST_PIXELS // pixels
+        raise DataError(
+            f"A picture of {drawn:,} images of each of {classes:,} classes would have {pixels / 1e6:,.0f} million pixels; "
+            f"expected {f'at most {most} images a class (--per-class, per_class=)' if most else 'fewer classes'}"
+        )
 
 
 def _draw_labels(class_names, counts):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from keras_resnet.errors import RunError, one_of
+from keras_resnet.text import say
 from keras_resnet.train.recipe import Recipe
 from keras_resnet.train.recipes import RECIPES
 
@@ -50,7 +51,7 @@ class Options:
     remat: bool = False
     callbacks: tuple = ()
     tensorboard: bool = False
-    say: Callable = print
+    say: Callable = say
     verbose: object = "auto"
 
     def __post_init__(self):
