@@ -138,6 +138,7 @@ def _duplicates_text(duplicates, parts):
 
 def _pack(arguments):
     from keras_resnet.data.pack import pack_folder
+    from keras_resnet.data.photo import HEIC_ADVICE, HEIC_ENDINGS
 
     with _progress_shown():
         report = pack_folder(
@@ -150,6 +151,8 @@ def _pack(arguments):
             skip_bad=arguments.skip_bad,
         )
     _say_list("left alone, no photograph of a class", report.left_alone)
+    if any(Path(name).suffix.lower() in HEIC_ENDINGS for name in report.left_alone):
+        output.say(f"HEIC photographs are among them, {HEIC_ADVICE}")
     _say_list(f"in {arguments.groups}, but not a photograph here", report.extra_rows)
     _say_list("skipped", report.skipped)
     images = {"train": sum(report.train.values()), "test": sum(report.test.values())}

@@ -136,7 +136,7 @@ def _members(path, groups, files):
     together, _ = read_groups(groups, [name for part in names.values() for name in part])
     ends = np.cumsum([len(part) for part in names.values()])
     members = dict(zip(names, np.split(together, ends[:-1]), strict=True))
-    for part in members.keys() - {"train", "all"}:
+    for part in sorted(members.keys() - {"train", "all"}):
         leaked = len(np.intersect1d(members["train"], members[part]))
         if leaked:
             _log.warning(

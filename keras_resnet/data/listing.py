@@ -139,11 +139,17 @@ def _kind(path):
 def _no_classes(source, folders, photos):
     """Why a folder with fewer than two folders is no set, and what to do."""
     if folders:
-        inside = [entry.name for entry in entries(folders[0]) if entry.is_dir()]
-        deeper = f": name {folders[0]}, which has the folders {listed(inside)}" if len(inside) > 1 else ""
-        return f"{source} has one class folder, {folders[0].name}; expected two or more{deeper}"
+        return f"{source} has one class folder, {folders[0].name}; expected two or more{_deeper(folders[0])}"
     text = f"{source} has no class folders; expected one subfolder of photographs for each class"
     return f"{text}: move its {photos:,} photographs into such{_or_else(source)}" if photos else text
+
+
+def _deeper(folder):
+    """Which folder, this one or one below it, has several folders, as advice; empty where none has."""
+    inside = [entry for entry in entries(folder) if entry.is_dir()]
+    if len(inside) == 1:
+        return _deeper(inside[0])
+    return f": name {folder}, which has the folders {listed([entry.name for entry in inside])}" if inside else ""
 
 
 def _or_else(source):

@@ -135,8 +135,7 @@ def _reduced(image, convert, factor):
 
 def _is_deep(image):
     """Whether the file has 16 bits a value, of which Pillow keeps the higher eight where there are several channels."""
-    codec = [tile[3][0] if isinstance(tile[3], tuple) else tile[3] for tile in image.tile]
-    return any(re.search(";16[BLN]?$", str(raw)) for raw in codec)
+    return any(re.search(r";16[BLN]?(?!\w)", str(tile[3])) for tile in image.tile)
 
 
 def _converter(image, deep):
@@ -150,9 +149,15 @@ def _converter(image, deep):
     if image.mode.startswith("I"):
         white = _white(image)
         return lambda part: _scaled(part, white)
-    if deep and max(high for _, high in image.getextrema()[:3]) < _DARK >> 8:
+    if deep and max(_highest(image)) < _DARK >> 8:
         raise DataError(_unknown_range(f"below {_DARK}"))
     return _to_rgb
+
+
+def _highest(image):
+    """The highest value of each channel but that of transparency."""
+    extrema, names = image.getextrema(), image.getbands()
+    return [high for (_, high), name in zip(extrema if len(names) > 1 else [extrema], names, strict=True) if name != "A"]
 
 
 def _white(image):

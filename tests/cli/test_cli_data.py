@@ -73,6 +73,14 @@ def test_pack_packs_and_reports(capsys, photos, tmp_path):
     assert load_signs(tmp_path / "set").image_shape == (16, 16, 3)
 
 
+def test_pack_says_what_reads_heic(capsys, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_resnet.data.listing.reads_heic", lambda: False)
+    (photos / "fist" / "9.HEIC").write_bytes(b"")
+    status, _, err = run(capsys, "pack", photos, tmp_path / "set", "--size", 16)
+    assert status == 0 and "  fist/9.HEIC\n" in err
+    assert "HEIC photographs are among them, which `pip install pillow-heif` makes readable, or an export as JPEG\n" in err
+
+
 def test_pack_json_with_groups_and_a_bad_photo(capsys, photos, tmp_path):
     (photos / "fist" / "bad.png").write_text("no image")
     files = [f"{name}/{number}.JPG,{number}" for name in ("fist", "palm") for number in range(5)]

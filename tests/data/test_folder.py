@@ -70,7 +70,8 @@ def left_out(caplog):
     return text
 
 
-def test_what_is_left_out_is_said(tmp_path, caplog):
+def test_what_is_left_out_is_said(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("keras_resnet.data.listing.reads_heic", lambda: False)
     folder = photographs(tmp_path / "photos", count=2)
     for name in ("LICENSE", "a/notes.txt", "a/1.HEIC", "b/2.heif", "c.png"):
         (folder / name).write_text("mine")
@@ -160,6 +161,11 @@ def test_one_class_is_refused_and_the_level_below_named(tmp_path):
     assert message == (
         f"{tmp_path / 'archive'} has one class folder, photos; expected two or more: name {inner}, which has the folders a, b"
     )
+    (tmp_path / "upper").mkdir()
+    (tmp_path / "archive").rename(tmp_path / "upper" / "archive")
+    assert message_of(load, tmp_path / "upper").endswith(
+        f": name {tmp_path / 'upper/archive/photos'}, which has the folders a, b"
+    )
     photographs(tmp_path / "single", names=("a",))
     for arguments in ((load, tmp_path / "single"), (pack_folder, tmp_path / "single", tmp_path / "set")):
         message = message_of(*arguments, test_fraction=0.5)
@@ -194,7 +200,8 @@ def test_photographs_without_class_folders_get_advice(tmp_path):
     )
 
 
-def test_class_folders_without_photographs_say_what_they_have(tmp_path):
+def test_class_folders_without_photographs_say_what_they_have(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_resnet.data.listing.reads_heic", lambda: False)
     photographs(tmp_path / "heic", names=("a",)), photographs(tmp_path / "nested" / "a"), photographs(tmp_path / "nested" / "b")
     (tmp_path / "heic" / "b").mkdir()
     (tmp_path / "heic" / "b" / "1.HEIC").write_bytes(b"")

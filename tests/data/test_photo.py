@@ -264,8 +264,12 @@ def test_few_bits_in_16_are_refused_in_colour_too(tmp_path, color_type, channels
         pixels[..., -1] = 65535
     read = read_photo(write_png(tmp_path / "a.png", pixels, color_type), 16)
     assert np.abs(read.astype(int) - expected[..., None]).max() <= 1  # Pillow keeps the higher eight bits
-    path = write_png(tmp_path / "b.png", pixels >> 4, color_type)
-    assert message_of(read_photo, path, 16).startswith(f"{path}: pixels below 16384 in 16 bits or more, which of 255")
+    few = pixels >> 4
+    for alpha in (4095, 65535):
+        if channels != 3:
+            few[..., -1] = alpha
+        path = write_png(tmp_path / "b.png", few, color_type)
+        assert message_of(read_photo, path, 16).startswith(f"{path}: pixels below 16384 in 16 bits or more, which of 255")
 
 
 def test_few_bits_in_16_are_refused_in_a_tiff_of_colours(tmp_path):
