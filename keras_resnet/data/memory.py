@@ -36,7 +36,7 @@ def check_images(count, size, where, *, copies=1):
     images = "one image" if count == 1 else f"{count:,} images"
     raise DataError(
         f"{where}: {images} of {height:,} x {width:,} pixels would take {gigabytes(needed)} of memory, and "
-        f"{gigabytes(free)} are free; {int(height * scale):,} x {int(width * scale):,} or less fits"
+        f"{gigabytes(free)} are free; expected at most {int(height * scale):,} x {int(width * scale):,}"
     )
 
 

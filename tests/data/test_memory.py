@@ -55,7 +55,7 @@ def test_the_limit_of_a_container_counts(tmp_path, monkeypatch):
 def test_what_is_said_to_fit_fits_and_hardly_more_would(monkeypatch, size):
     monkeypatch.setattr(memory, "free_memory", lambda: 2_000_000)
     message = message_of(check_images, 10, size, "photos", copies=2)
-    height, width = re.search(r"([\d,]+) x ([\d,]+) or less fits$", message).groups()
+    height, width = re.search(r"expected at most ([\d,]+) x ([\d,]+)$", message).groups()
     fits = int(height.replace(",", "")), int(width.replace(",", ""))
     check_images(10, fits, "photos", copies=2)
     message_of(check_images, 10, (fits[0] + 5, fits[1] + 5), "photos", copies=2)
