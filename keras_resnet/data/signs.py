@@ -96,7 +96,8 @@ def _has_side(path, prefix):
 def write_signs(path, train, test, class_names):
     """Writes a set as a folder in the SIGNS layout: both files appear whole, or neither does.
 
-    The same arrays give the same bytes. Class names that are just "0", "1", ... are written as int64, as in the
+    The same arrays give the same bytes, with checksums that HDF5 compares when it reads them; the format is that of HDF5 1.10
+    (2016). Class names that are just "0", "1", ... are written as int64, as in the
     original SIGNS files; others as UTF-8 strings.
 
     Args:

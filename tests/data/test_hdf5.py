@@ -60,7 +60,7 @@ MAKERS = {
     make_link: "is a link to {folder}/source.h5; expected the values in the file itself",
     make_link_in_two_steps: "is a link",
     make_unwritten: "has 0 of {bytes:,} bytes: it was never written, or the file is damaged",
-    make_half_written: "lacks 2 of 3 chunks: they were never written, or the file is damaged",
+    make_half_written: "lacks some of its 3 chunks: they were never written, or the file is damaged",
 }
 VALUES = {"train_set_x": IMAGES, "train_set_y": np.arange(12) % 3, "list_classes": np.arange(3)}
 
@@ -122,6 +122,16 @@ def test_images_that_are_all_there_are_read(tmp_path, how):
     for stream in (False, True):
         images = load_signs(set_with(tmp_path, "train_set_x", make), stream=stream).train.images
         np.testing.assert_array_equal(images[:], IMAGES)
+
+
+def test_more_chunks_than_memory_holds_are_not_looked_for(tmp_path):
+    def make(file, folder, key, values, gone):
+        file.create_dataset(key, (10**12, 8, 8, 3), np.uint8, chunks=(1, 8, 8, 3))
+
+    message = message_of(load_signs, set_with(tmp_path, "train_set_x", make))
+    assert message.endswith(
+        "'train_set_x' lacks some of its 1,000,000,000,000 chunks: they were never written, or the file is damaged"
+    )
 
 
 def test_a_chunk_whose_checksum_is_switched_off_is_refused(tmp_path):
