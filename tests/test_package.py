@@ -16,8 +16,9 @@ PACKAGE = ROOT / "keras_resnet"
 
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
+    {"text"},
     {"version", "errors", "backend", "cpu", "names"},
-    {"files", "repeatable"},
+    {"files", "fonts", "repeatable"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
