@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 
 from benchmarks.__main__ import main, training_table
+from benchmarks.accuracy.contestants import GROUPS
 from keras_resnet import cpu
 
 TINY = ("--model", "resnet-tiny", "--size", 32, "--batch-size", 4, "--rounds", 1, "--steps", 3)
@@ -70,16 +72,25 @@ def test_the_table():
     assert training_table(without_ours).splitlines()[4].split()[4] == "-"
 
 
-def test_help_has_an_example_and_imports_no_framework():
-    program = (
-        "import sys\nfrom benchmarks.__main__ import main\n"
-        "for words in (['--help'], ['train', '--help']):\n"
-        "    try:\n        main(words)\n    except SystemExit as end:\n        assert end.code == 0\n"
-        "print(sorted({'keras', 'tensorflow', 'torch', 'jax', 'numpy'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "example:\n  python -m benchmarks train" in done.stdout and "5 or more" in done.stdout
+ACTIONS = ("train", "load", "accuracy", "scale", "remat", "stream")
+
+
+def test_helps_have_an_example_and_import_no_framework():
+    program = f"""
+import sys
+from benchmarks.accuracy.contestants import GROUPS
+from benchmarks.__main__ import main
+for action in {ACTIONS!r}:
+    try:
+        main([action, "--help"])
+    except SystemExit as end:
+        assert end.code == 0
+print(sorted({{"keras", "tensorflow", "torch", "jax", "h5py", "matplotlib"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]" and "5 or more" in done.stdout
+    assert all(f"example:\n  python -m benchmarks {action} " in done.stdout for action in ACTIONS)
+    assert all(f"  {name} " in done.stdout for group in GROUPS.values() for name in group.contestants)
 
 
 def test_an_action_is_required():
