@@ -91,7 +91,7 @@ def _measure(module, measure):
 def _add_train(actions):
     from benchmarks.device import DEVICES, ON_GPU
     from benchmarks.train import CONTESTANTS, Settings
-    from keras_resnet.repeatable import PRECISIONS
+    from keras_resnet.environment import PRECISIONS
 
     default = Settings()
     table = "\n".join(f"  {name:<18}{summary}" for name, summary in CONTESTANTS.items())

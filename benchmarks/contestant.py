@@ -16,7 +16,7 @@ import sys
 import time
 
 from benchmarks.errors import BenchError
-from keras_resnet import cpu
+from keras_resnet import environment
 
 WARM_UP_ROUNDS = 2
 
@@ -38,7 +38,7 @@ def main(argv=None):
     serve(
         sys.stdin, replies, train_round,
         lambda: {
-            **facts, "onednn": onednn(), "versions": versions(), "peak_mb": peak_mb(),
+            **facts, "onednn": environment.onednn(), "versions": environment.versions(), "peak_mb": peak_mb(),
             **({"product_peak": product_peak()} if "multiply_adds" in facts and _on_tensorflows_cpu(settings) else {}),
         },
     )  # fmt: skip
@@ -101,9 +101,9 @@ def take_standard_output():
 
 def stock_environment(onednn):
     """Undoes what importing this package did, before TensorFlow reads it."""
-    os.environ.pop(cpu.ONEDNN, None)
+    os.environ.pop(environment.ONEDNN, None)
     if onednn is not None:
-        os.environ[cpu.ONEDNN] = onednn
+        os.environ[environment.ONEDNN] = onednn
 
 
 def _on_tensorflows_cpu(settings):
@@ -112,7 +112,7 @@ def _on_tensorflows_cpu(settings):
 
 def check_device(settings):
     """Raises BenchError where Keras's backend computes on another device than the one that is measured."""
-    from keras_resnet.repeatable import numerics
+    from keras_resnet.environment import numerics
 
     facts = numerics(tf32=None)
     if settings["device"] == "gpu" and facts["devices"] == ["CPU"]:
@@ -135,7 +135,7 @@ def _keras_resnet(settings, images, labels, fast=False):
 
     from keras_resnet.data import Split
     from keras_resnet.data.pipeline import Batches, EpochNumber, feed
-    from keras_resnet.repeatable import deterministic
+    from keras_resnet.environment import deterministic
     from keras_resnet.train import RECIPES, training_model
     from keras_resnet.train.callbacks import Speed
 
@@ -151,7 +151,7 @@ def _keras_resnet(settings, images, labels, fast=False):
     def train_round():
         epoch, speed = next(epochs), Speed(recipe.batch_size)
         settings = {"verbose": 2, "shuffle": False, "callbacks": [EpochNumber(batches), speed]}
-        with cpu.keep_memory(), deterministic(not fast):
+        with environment.keep_memory(), deterministic(not fast):
             network.fit(fed, epochs=epoch + 1, initial_epoch=epoch, **settings)
         return speed.steps
 
@@ -257,24 +257,6 @@ _OTHERS = {
     "keras_resnet_fast": functools.partial(_keras_resnet, fast=True),
     "torchvision": _torchvision,
 }
-
-
-def onednn():
-    """Whether TensorFlow's oneDNN kernels are on in this process; None where that cannot be asked."""
-    if "tensorflow" not in sys.modules:
-        return None
-    try:
-        from tensorflow.python.util import _pywrap_util_port
-    except ImportError:
-        return None
-    return bool(_pywrap_util_port.IsMklEnabled())
-
-
-def versions():
-    names = ["numpy", "torch", "torchvision"]
-    if "keras" in sys.modules:
-        names += ["keras", sys.modules["keras"].backend.backend()]  # a backend's name is its module's
-    return {name: sys.modules[name].__version__ for name in names if name in sys.modules}
 
 
 if __name__ == "__main__":

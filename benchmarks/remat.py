@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from benchmarks.child import Child
 from benchmarks.contestant import peak_mb, take_standard_output
 from benchmarks.errors import BenchError
-from benchmarks.train import processor_name
+from keras_resnet.environment import processor
 
 CONTESTANTS = {"all kept": False, "remat": True}
 LEARNING_RATE = 1e-5  # low: rounding, which Adam makes much of, stays out of the losses
@@ -59,7 +59,7 @@ def measure_remat(settings=None, *, say=print):
         words = [sys.executable, "-m", "benchmarks.remat", name, json.dumps(dataclasses.asdict(settings))]
         with contextlib.closing(Child(name, words)) as child:
             facts[name] = child.receive()
-    return {**compare(facts), "processor": processor_name(), "settings": dataclasses.asdict(settings)}
+    return {**compare(facts), "processor": processor(), "settings": dataclasses.asdict(settings)}
 
 
 def compare(facts):

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from benchmarks import contestant
 from benchmarks.child import Child
 from benchmarks.errors import BenchError
-from benchmarks.train import processor_name
+from keras_resnet import environment
+from keras_resnet.environment import processor
 from keras_resnet.train.group import Group
 from keras_resnet.train.launch import free_port
 
@@ -96,7 +97,7 @@ def measure_scaling(settings=None, *, say=print):
         "sums": facts["sums"],
         "seconds_a_sum": (summary["seconds"]["strong"] - summary["seconds"]["half"]) / facts["sums"],
         "load": [*load, os.getloadavg()[0]],
-        "processor": processor_name(),
+        "processor": processor(),
         "cores": len(cores),
         "settings": dataclasses.asdict(settings),
         "versions": facts["versions"],
@@ -286,7 +287,7 @@ def _facts(network):
         "parameters": sum(math.prod(variable.shape) for variable in network.trainable_variables),
         "statistics": sum(layer.moving_mean.shape[0] for layer in batch_norm_layers(network)),
         "sums": len(network.trainable_variables) + 4 * len(batch_norm_layers(network)),
-        "versions": contestant.versions(),
+        "versions": environment.versions(),
     }
 
 

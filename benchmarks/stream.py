@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.child import Child
 from benchmarks.contestant import peak_mb, take_standard_output
 from benchmarks.errors import BenchError
-from benchmarks.train import cores, processor_name
+from keras_resnet.environment import cores, processor
 
 RUNS = {
     "empty": "one batch of images, in memory: what a run takes without a set",
@@ -91,7 +91,7 @@ def measure_streaming(settings=None, *, say=print):
     return {
         **summarize(rounds),
         "set": {"images": settings.images, "gigabytes": settings.gigabytes},
-        "processor": processor_name(),
+        "processor": processor(),
         "cores": cores(),
         "settings": dataclasses.asdict(settings),
         "rounds": rounds,

@@ -14,7 +14,6 @@ import dataclasses
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import sys
 from dataclasses import dataclass
@@ -22,10 +21,9 @@ from dataclasses import dataclass
 from benchmarks.child import Child
 from benchmarks.device import DEVICES, ON_GPU, choose_backend, graphics_card
 from benchmarks.errors import BenchError
-from keras_resnet import cpu
+from keras_resnet import environment
+from keras_resnet.environment import PRECISIONS, cores, processor, versions
 from keras_resnet.errors import one_of
-from keras_resnet.repeatable import PRECISIONS
-from keras_resnet.version import __version__
 
 OURS, OURS_FAST = "keras_resnet", "keras_resnet_fast"
 
@@ -40,11 +38,6 @@ CONTESTANTS = {
 _WITHOUT_ONEDNN = (OURS, "keras", "torchvision")
 
 _LEAST = {"size": 32, "classes": 2, "batch_size": 2, "rounds": 1, "steps": 2, "threads": 1}
-
-
-def cores():
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -138,7 +131,7 @@ def measure_training(settings=None, *, only=None, say=print):
         **summary,
         **({"limit": limit(facts[OURS], speeds[OURS])} if "product_peak" in facts.get(OURS, {}) else {}),
         **_gather(facts),
-        "processor": processor_name() if settings.device == "cpu" else graphics_card(),
+        "processor": processor() if settings.device == "cpu" else graphics_card(),
         "cores": cores(),
         "settings": dataclasses.asdict(settings),
         "rounds": rounds,
@@ -156,7 +149,7 @@ def choose(only, say, device="cpu", backend="tensorflow"):
         raise BenchError(one_of("contestant", name, CONTESTANTS))
     if only is None:
         wanted.discard(OURS_FAST)
-    if only is None and not cpu.onednn_by_default():
+    if only is None and not environment.onednn_by_default():
         wanted.discard("keras_onednn_off")
     if "torchvision" in wanted and importlib.util.find_spec("torch") is None:
         say("torchvision is left out: PyTorch is not installed")
@@ -238,20 +231,10 @@ def _environment(name, threads, device="cpu", backend="tensorflow"):
 
 def _gather(facts):
     """From `{name: answer to quit}` to one dict for each fact, keyed by name; versions merged."""
-    versions = {"keras_resnet": __version__, "python": platform.python_version()}
+    merged = versions()
     for answer in facts.values():
-        versions |= answer["versions"]
+        merged |= answer["versions"]
     keys = {"peak_mb": "peak_mb", "parameters": "parameters", "networks": "network", "onednn": "onednn"}
     keys |= {"idle_cpu_seconds": "idle_cpu_seconds"}
     tables = {key: {name: answer[fact] for name, answer in facts.items()} for key, fact in keys.items()}
-    return {**tables, "versions": versions}
-
-
-def processor_name():
-    """The processor's model, as the operating system names it."""
-    try:
-        with open("/proc/cpuinfo") as stream:
-            line = next((line for line in stream if line.startswith("model name")), "")
-    except OSError:
-        line = ""
-    return line.partition(":")[2].strip() or platform.processor() or platform.machine()
+    return {**tables, "versions": merged}

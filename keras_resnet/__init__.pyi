@@ -11,7 +11,9 @@ from keras_resnet import train as train
 from keras_resnet import weights as weights
 from keras_resnet.blocks import conv_block as conv_block
 from keras_resnet.blocks import identity_block as identity_block
-from keras_resnet.cpu import keep_memory as keep_memory
+from keras_resnet.environment import keep_memory as keep_memory
+from keras_resnet.environment import numerics as numerics
+from keras_resnet.environment import seed_everything as seed_everything
 from keras_resnet.fast import accelerate as accelerate
 from keras_resnet.models.batch_norm import check_train_eval_gap as check_train_eval_gap
 from keras_resnet.models.batch_norm import recalibrate_batch_norm as recalibrate_batch_norm
@@ -21,7 +23,5 @@ from keras_resnet.models.freezing import freeze as freeze
 from keras_resnet.models.imagenet import decode_predictions as decode_predictions
 from keras_resnet.models.preprocess import preprocess_input as preprocess_input
 from keras_resnet.models.pyramid import features as features
-from keras_resnet.repeatable import numerics as numerics
-from keras_resnet.repeatable import seed_everything as seed_everything
 from keras_resnet.resnet50 import ResNet50 as ResNet50
 from keras_resnet.version import __version__ as __version__

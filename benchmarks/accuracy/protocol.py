@@ -20,7 +20,8 @@ from pathlib import Path
 from benchmarks.accuracy.contestants import GROUPS, STOCK_MODEL, Group, contestant_recipe
 from benchmarks.accuracy.results import RESULTS, append, read
 from benchmarks.errors import BenchError
-from benchmarks.train import Child, cores, processor_name
+from benchmarks.train import Child
+from keras_resnet.environment import cores, processor
 from keras_resnet.errors import one_of
 
 
@@ -126,7 +127,7 @@ def measure_accuracy(protocol, *, say=print):
             say(str(error))
             failed.append({"contestant": job.contestant, "seed": job.seed, "error": str(error)})
             continue
-        about = {"date": datetime.now().isoformat(timespec="seconds"), "machine": f"{processor_name()}, {cores()} cores"}
+        about = {"date": datetime.now().isoformat(timespec="seconds"), "machine": f"{processor()}, {cores()} cores"}
         append(protocol.out, {**dataclasses.asdict(job), **facts, **about})
         say(f"{job.name}: {facts['right']} of {facts['images']} right in {facts['minutes']:.1f} minutes")
     return failed

@@ -456,9 +456,9 @@ def test_the_picture_shows_each_run_in_its_place(tmp_path, monkeypatch):
 
 @pytest.mark.full
 def test_stock_keras_trains_with_onednn_as_tensorflow_has_it(tiny_set, measure, tmp_path):
-    from keras_resnet import cpu
+    from keras_resnet import environment
 
     words = ("accuracy", "--data", tiny_set, "--out", tmp_path / "out", "--only", "stock", "--epochs", 1, "--seeds", 0)
     (found,) = json.loads(measure(*words, "--json", check=0).stdout)["results"]
-    assert found["onednn"] == str(cpu.onednn_by_default()) and found["trained_on"] == 96
+    assert found["onednn"] == str(environment.onednn_by_default()) and found["trained_on"] == 96
     assert found["model"] == "keras.applications.ResNet50" and found["validation_accuracy"] is None

@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from benchmarks.__main__ import main, training_table
 from benchmarks.accuracy.contestants import GROUPS
-from keras_resnet import cpu
+from keras_resnet import environment
 
 TINY = ("--model", "resnet-tiny", "--size", 32, "--batch-size", 4, "--rounds", 1, "--steps", 3)
 
@@ -108,5 +108,5 @@ def test_what_ours_is_compared_with(measure):
     value = json.loads(measure("train", "--json", *words, check=0).stdout)
     keras, torch = 25_636_712 - 994 * 2049, 25_557_032 - 994 * 2049
     assert value["parameters"] == dict(zip(names, [keras, keras, keras, torch], strict=True))
-    assert value["onednn"] == dict(zip(names, [cpu.onednn_by_default(), True, False, None], strict=True))
+    assert value["onednn"] == dict(zip(names, [environment.onednn_by_default(), True, False, None], strict=True))
     assert value["ratio"] == {} and set(value["images_per_second"]) == set(value["peak_mb"]) == set(names)

@@ -14,7 +14,7 @@ import pytest
 from benchmarks import contestant, train
 from benchmarks.errors import BenchError
 from benchmarks.train import Settings, measure_training, summarize
-from keras_resnet import cpu
+from keras_resnet import environment
 
 # A contestant without a framework: a round has two steps, of 0.5 and 0.25 s by its own account, so 0.375 in the median.
 FAKE = """
@@ -189,7 +189,7 @@ def test_the_step_is_repeatable_unless_it_is_the_fast_one(monkeypatch):
 
 @pytest.mark.parametrize(("by_default", "chosen"), [(True, True), (False, False)])
 def test_onednn_off_is_measured_where_stock_has_it_on(monkeypatch, by_default, chosen):
-    monkeypatch.setattr(cpu, "onednn_by_default", lambda: by_default)
+    monkeypatch.setattr(environment, "onednn_by_default", lambda: by_default)
     names = train.choose(None, lambda line: None)
     assert ("keras_onednn_off" in names) == chosen and names[:3] == ["keras_resnet", "keras", "keras_onednn"]
     assert train.choose(["keras_onednn_off"], print) == ["keras_onednn_off"]
@@ -198,8 +198,8 @@ def test_onednn_off_is_measured_where_stock_has_it_on(monkeypatch, by_default, c
 
 @pytest.mark.parametrize(("flag", "expected"), [("avx512_vnni", True), ("avx_vnni", True), ("avx2", False)])
 def test_processors_on_which_tensorflow_turns_onednn_on(monkeypatch, flag, expected):
-    monkeypatch.setattr(cpu, "flags", lambda: {"sse2", flag})
-    assert cpu.onednn_by_default() is expected
+    monkeypatch.setattr(environment, "processor_flags", lambda: {"sse2", flag})
+    assert environment.onednn_by_default() is expected
 
 
 def test_without_pytorch_its_contestant_is_left_out(monkeypatch):
