@@ -20,7 +20,7 @@ _NAMES = {
     "list_models": "keras_resnet.models.catalog",
     "features": "keras_resnet.models.pyramid",
     "freeze": "keras_resnet.models.freezing",
-    "check_train_eval_gap": "keras_resnet.models.batch_norm",
+    "check_train_eval_gap": "keras_resnet.models.train_eval_gap",
     "preprocess_input": "keras_resnet.models.preprocess",
     "recalibrate_batch_norm": "keras_resnet.models.batch_norm",
     "numerics": "keras_resnet.repeatable",

@@ -8,7 +8,7 @@ _HOME = {
     "Identity": "identity",
     "LINEAGES": "lineages",
     "ModelSpec": "spec",
-    "check_train_eval_gap": "batch_norm",
+    "check_train_eval_gap": "train_eval_gap",
     "create_model": "build",
     "decode_predictions": "imagenet",
     "differences": "identity",
