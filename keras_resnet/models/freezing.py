@@ -20,6 +20,7 @@ class Frozen:
         batch_norms: those of them that are batch normalisations. They compute with their running statistics in training too,
             and leave them as they are.
         trainable_before, trainable_after: trainable parameters of the whole model.
+        fitted: whether the model has been trained since it was compiled; it goes on as before until it is compiled again.
     """
 
     until: str | None
@@ -27,9 +28,12 @@ class Frozen:
     batch_norms: tuple
     trainable_before: int
     trainable_after: int
+    fitted: bool = False
 
     def __str__(self):
         counts = f"trainable parameters: {self.trainable_before:,} before, {self.trainable_after:,} after"
+        if self.fitted:
+            counts += "; compile the model again, it has been fitted and would go on as before"
         if self.until is None:
             return f"Nothing is frozen; {counts}."
         stages = "the stem" if self.until == "stem" else f"the stem to {self.until}"
@@ -43,7 +47,8 @@ def freeze(model, until="stage4", *, prefix=None):
     """Freezes a network from its input to a stage, that stage included, and makes all that follows trainable.
 
     It sets ``trainable`` on layers, which also keeps frozen batch normalisation in inference mode: Keras 3 lets it overrule
-    the ``training`` argument of a call. Compile the model afterwards, or again.
+    the ``training`` argument of a call. Compile the model afterwards, or again: once it has been fitted, TensorFlow goes on
+    training what was trainable then (JAX stops with an error).
 
     Args:
         model: a network of the catalogue in any lineage, built or loaded, alone or nested in another model (say, behind
@@ -86,6 +91,7 @@ def freeze(model, until="stage4", *, prefix=None):
         batch_norms=tuple(layer.name for layer in weighted if isinstance(layer, keras.layers.BatchNormalization)),
         trainable_before=before,
         trainable_after=_trainable(model),
+        fitted=getattr(model, "train_function", None) is not None,
     )
 
 

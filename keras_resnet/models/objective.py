@@ -75,7 +75,7 @@ def objective(model, labels, outputs):
     loss = _compiled(model, targets, outputs) or _implied(model, head, targets, outputs)
     if isinstance(loss, _CLASSES):
         return _of_classes(loss, targets, outputs.shape)
-    if isinstance(loss, _BINARY):
+    if isinstance(loss, _BINARY) and head != "softmax":
         return _binary(loss, targets, outputs.shape)
     return _other(loss, head, targets, outputs.shape)
 

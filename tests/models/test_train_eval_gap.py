@@ -43,6 +43,13 @@ def of_classes(scores, labels):
     return -np.take_along_axis(logs, labels[:, None], 1).mean()
 
 
+def binary_of_shares(scores, labels):
+    """The binary cross-entropy of a softmax, unit by unit, which some train with."""
+    shares = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    right = np.eye(scores.shape[-1])[labels] > 0
+    return -np.log(np.clip(np.where(right, shares, 1 - shares), 1e-7, 1)).mean()
+
+
 def squared(scores, values):
     return ((scores - values) ** 2).mean()
 
@@ -153,6 +160,8 @@ LOSSES = keras.losses
         (3, None, LOSSES.SparseCategoricalCrossentropy(**LOGITS), CLASSES, lambda s: of_classes(s, CLASSES), CLASSES),
         (3, None, LOSSES.CategoricalCrossentropy(True, reduction="sum"), CLASSES, lambda s: of_classes(s, CLASSES), CLASSES),
         (3, None, functools.partial(LOSSES.binary_crossentropy, **LOGITS), SEVERAL, lambda s: binary(s, SEVERAL), SEVERAL),
+        (3, "softmax", "bce", CLASSES, lambda s: binary_of_shares(s, CLASSES), CLASSES),
+        (3, "softmax", "bce", np.eye(3)[CLASSES], lambda s: binary_of_shares(s, CLASSES), CLASSES),
         (1, None, "mse", VALUES[:, 0], lambda s: squared(s, VALUES[:, :1]), None),
         (1, None, "mse", SEVERAL[:, 0], lambda s: squared(s, SEVERAL[:, :1]), None),
         (3, None, ["mae"], VALUES, lambda s: np.abs(s - VALUES).mean(), None),
