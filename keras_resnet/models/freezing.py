@@ -20,7 +20,8 @@ class Frozen:
         batch_norms: those of them that are batch normalisations. They compute with their running statistics in training too,
             and leave them as they are.
         trainable_before, trainable_after: trainable parameters of the whole model.
-        fitted: whether the model has been trained since it was compiled; it goes on as before until it is compiled again.
+        fitted: whether the model has been trained since it was compiled. TensorFlow then goes on as before until it is
+            compiled again.
     """
 
     until: str | None
@@ -33,7 +34,7 @@ class Frozen:
     def __str__(self):
         counts = f"trainable parameters: {self.trainable_before:,} before, {self.trainable_after:,} after"
         if self.fitted:
-            counts += "; compile the model again, it has been fitted and would go on as before"
+            counts += "; compile the model again: it has been fitted, and TensorFlow would go on as before"
         if self.until is None:
             return f"Nothing is frozen; {counts}."
         stages = "the stem" if self.until == "stem" else f"the stem to {self.until}"
@@ -48,7 +49,7 @@ def freeze(model, until="stage4", *, prefix=None):
 
     It sets ``trainable`` on layers, which also keeps frozen batch normalisation in inference mode: Keras 3 lets it overrule
     the ``training`` argument of a call. Compile the model afterwards, or again: once it has been fitted, TensorFlow goes on
-    training what was trainable then (JAX stops with an error).
+    training what was trainable then, and JAX stops with an error; PyTorch heeds it at once.
 
     Args:
         model: a network of the catalogue in any lineage, built or loaded, alone or nested in another model (say, behind
