@@ -26,6 +26,7 @@ TIERS = (
     {"lab", "compat", "grade"},
     {"bench"},
     {"cli", "demo"},
+    {"notebook"},
 )
 TIER = {name: number for number, names in enumerate(TIERS) for name in names}
 
