@@ -69,7 +69,8 @@ def preprocess_input(images, mode="caffe", *, check=True):
         raise ModelError(one_of("preprocessing mode", mode, MODES))
     _check_shape(images)
     values = _values(images) if check else None
-    if values is not None and values.size and (fault := _fault(values)):
+    fault = None if values is None else _fault(values)  # no `:=`, which TensorFlow's AutoGraph warns of
+    if fault:
         raise ModelError(f"preprocess_input, mode {mode!r}: {fault}; check=False takes them as they are")
     row = MODES[mode]
     channels = _float32(images, row.order)
@@ -106,9 +107,13 @@ def _values(images):
     if framework == "torch":
         import torch
 
-        graph = images.is_meta or torch.compiler.is_compiling() or type(images).__name__ == "FakeTensor"
+        if torch.compiler.is_compiling():
+            return None
         images = images.float() if images.dtype == torch.bfloat16 else images  # which NumPy has not got
-        return None if graph else images.detach().cpu().numpy()
+        try:
+            return images.detach().cpu().numpy()
+        except (RuntimeError, TypeError):  # on "meta", in tracing, in a transform of torch.func
+            return None
     if framework == "keras":
         import keras
 
@@ -118,6 +123,8 @@ def _values(images):
 
 def _fault(values):
     """What is wrong with values that are plainly no pixels of 0 to 255; None for pixels."""
+    if not values.size:
+        return None
     whole = values.dtype.kind in "iub"
     values = values if whole else values.astype("float64")
     low, high = float(values.min()), float(values.max())
@@ -152,4 +159,8 @@ def _float32(images, order):
 
 def _constant(values, like):
     values = np.array(values, "float32")
-    return like.new_tensor(values) if _framework(like) == "torch" else values
+    if _framework(like) == "torch":
+        import torch
+
+        return torch.as_tensor(values, device=like.device)
+    return values

@@ -1,4 +1,5 @@
 import hashlib
+import inspect
 
 import keras
 import numpy as np
@@ -6,6 +7,7 @@ import PIL.Image
 import pytest
 
 from keras_resnet.errors import ModelError
+from keras_resnet.models import preprocess
 from keras_resnet.models.preprocess import MODES, preprocess_input
 
 
@@ -87,6 +89,28 @@ def of_vmap(images, mode):
     return np.asarray(jax.vmap(lambda each: preprocess_input(each, mode))(images))
 
 
+def of_torch_compile(images, mode):
+    torch = pytest.importorskip("torch")
+    prepare = torch.compile(lambda each: preprocess_input(each, mode), backend="eager", fullgraph=True)
+    return prepare(torch.tensor(images)).numpy()
+
+
+def of_torch_vmap(images, mode):
+    torch = pytest.importorskip("torch")
+    return torch.vmap(lambda each: preprocess_input(each, mode))(torch.tensor(images)).numpy()
+
+
+def of_torch_grad(images, mode):
+    """The images as `torch.func.grad` sees them, handed out beside a gradient."""
+    torch = pytest.importorskip("torch")
+
+    def total(each):
+        prepared = preprocess_input(each, mode)
+        return prepared.sum(), prepared
+
+    return torch.func.grad(total, has_aux=True)(torch.tensor(images).float())[1].numpy()
+
+
 def of_eager_tensors(images, mode):
     tf, jax, torch = (pytest.importorskip(name) for name in ("tensorflow", "jax", "torch"))
     found = [preprocess_input(make(images), mode) for make in (tf.constant, jax.numpy.asarray, torch.tensor, tf.Variable)]
@@ -99,11 +123,31 @@ def of_eager_tensors(images, mode):
 @pytest.mark.parametrize("mode", ["caffe", "torch", "unit"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 @pytest.mark.parametrize(
-    "graph", [lambda_layer, of_tf_data, of_decoded_files, of_tf_function, of_jit, of_vmap, of_eager_tensors]
+    "graph",
+    [
+        lambda_layer,
+        of_tf_data,
+        of_decoded_files,
+        of_tf_function,
+        of_jit,
+        of_vmap,
+        of_torch_compile,
+        of_torch_vmap,
+        of_torch_grad,
+        of_eager_tensors,
+    ],
 )
 def test_a_tensor_without_values_is_prepared_unseen(graph, dtype, mode, images):
     expected = preprocess_input(images, mode)
     np.testing.assert_allclose(graph(images.astype(dtype), mode), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_autograph_can_read_it():
+    """Else the first `map` or `tf.function` of `preprocess_input` prints a warning that asks to report it to TensorFlow."""
+    tf = pytest.importorskip("tensorflow")
+    for function in vars(preprocess).values():
+        if getattr(function, "__module__", None) == preprocess.__name__ and inspect.isfunction(function):
+            assert function.__name__ in tf.autograph.to_code(function)
 
 
 def test_a_tensor_of_pytorch_without_storage_is_prepared_unseen():
