@@ -7,6 +7,7 @@ from keras_resnet.evaluate.drawing import FAINT, INK
 
 # Okabe and Ito 2008, "Color universal design", without their yellow, which is faint on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+WIDTHS = (3.0, 2.3, 1.7, 1.1)  # points: a line that lies on an earlier one does not hide it
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 
 
@@ -46,7 +47,8 @@ def band(axes, x, series, label, number=0, *, dash=0, marker=None):
         marker: of the points, or None.
     """
     series, colour = np.asarray(series, dtype=float), COLOURS[number % len(COLOURS)]
-    style = {"color": colour, "linestyle": DASHES[dash], "linewidth": 1.7, "marker": marker, "markersize": 4}
+    width = WIDTHS[min(number, len(WIDTHS) - 1)]
+    style = {"color": colour, "linestyle": DASHES[dash], "linewidth": width, "marker": marker, "markersize": 2.5 + width}
     axes.plot(x, series.mean(axis=0), label=label, **style)
     if len(series) > 1:
         axes.fill_between(x, series.min(axis=0), series.max(axis=0), color=colour, alpha=0.18, linewidth=0)
