@@ -1,4 +1,3 @@
-from keras_resnet import bench as bench
 from keras_resnet import blocks as blocks
 from keras_resnet import compat as compat
 from keras_resnet import data as data

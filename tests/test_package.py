@@ -18,7 +18,7 @@ PACKAGE = ROOT / "keras_resnet"
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
     {"text"},
-    {"version", "errors", "backend", "cpu", "names"},
+    {"version", "errors", "backend", "cpu", "locks", "names"},
     {"files", "fonts", "lazy", "repeatable"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},
@@ -28,7 +28,6 @@ TIERS = (
     {"train"},
     {"inference"},
     {"lab", "compat", "grade"},
-    {"bench"},
     {"cli", "demo"},
     {"notebook"},
 )
@@ -93,7 +92,7 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-COMMANDS = ("data", "train", "evaluate", "predict", "runs", "models", "weights", "grade", "bench", "lab")
+COMMANDS = ("data", "train", "evaluate", "predict", "runs", "models", "weights", "grade", "lab")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

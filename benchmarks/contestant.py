@@ -1,8 +1,8 @@
-"""One contestant of the training benchmark, in a process of its own: ``python -m keras_resnet.bench.contestant NAME SETTINGS``.
+"""One contestant of the training benchmark, in a process of its own: ``python -m benchmarks.contestant NAME SETTINGS``.
 
 It builds its network, trains for some rounds that nobody counts, and then obeys lines on standard input: ``go`` trains one
 round, ``quit`` ends it. It answers each in one line of JSON on standard output, and says ``{"ready": true}`` first. Whatever
-the libraries print goes to standard error. `keras_resnet.bench.train` is the other side.
+the libraries print goes to standard error. `benchmarks.train` is the other side.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ import statistics
 import sys
 import time
 
+from benchmarks.errors import BenchError
 from keras_resnet import cpu
-from keras_resnet.errors import BenchError
 
 WARM_UP_ROUNDS = 2
 
@@ -246,7 +246,7 @@ def _torch_network(classes):
     try:
         from torchvision.models import resnet50
     except ImportError:
-        from keras_resnet.bench.torch_resnet50 import ResNet50
+        from benchmarks.torch_resnet50 import ResNet50
 
         return ResNet50(classes), "ResNet-50 from torch.nn primitives"
     return resnet50(weights=None, num_classes=classes), "torchvision.models.resnet50"

@@ -1,6 +1,6 @@
 """How many images a second a ResNet-50 trains on, here and in other libraries, measured side by side.
 
-Every contestant is a process of its own (`keras_resnet.bench.contestant`), built and warmed up before the first round; in
+Every contestant is a process of its own (`benchmarks.contestant`), built and warmed up before the first round; in
 each round one after the other trains the same number of steps while the rest wait, so that a slow minute of the machine
 falls on all of them. Compilation is no part of any round. On the device "cpu" graphics cards are hidden: that compares
 processors' kernels. On "gpu" all compute in bfloat16, and PyTorch's network is compiled.
@@ -19,10 +19,11 @@ import statistics
 import sys
 from dataclasses import dataclass
 
+from benchmarks.child import Child
+from benchmarks.device import DEVICES, ON_GPU, choose_backend, graphics_card
+from benchmarks.errors import BenchError
 from keras_resnet import cpu
-from keras_resnet.bench.child import Child
-from keras_resnet.bench.device import DEVICES, ON_GPU, choose_backend, graphics_card
-from keras_resnet.errors import BenchError, one_of
+from keras_resnet.errors import one_of
 from keras_resnet.repeatable import PRECISIONS
 from keras_resnet.version import __version__
 
@@ -221,7 +222,7 @@ def _ratios(speeds):
 
 def command(name, settings):
     """The command line that starts a contestant."""
-    return [sys.executable, "-m", "keras_resnet.bench.contestant", name, json.dumps(dataclasses.asdict(settings))]
+    return [sys.executable, "-m", "benchmarks.contestant", name, json.dumps(dataclasses.asdict(settings))]
 
 
 def _environment(name, threads, device="cpu", backend="tensorflow"):

@@ -16,10 +16,10 @@ import sys
 import time
 from dataclasses import dataclass
 
-from keras_resnet.bench import contestant
-from keras_resnet.bench.child import Child
-from keras_resnet.bench.train import processor_name
-from keras_resnet.errors import BenchError
+from benchmarks import contestant
+from benchmarks.child import Child
+from benchmarks.errors import BenchError
+from benchmarks.train import processor_name
 from keras_resnet.train.group import Group
 from keras_resnet.train.launch import free_port
 
@@ -225,7 +225,7 @@ def _start(name, settings, cores, stack):
         place = {"processes": processes, "index": index, "coordinator": address, "core": cores[index]}
         words = json.dumps({**dataclasses.asdict(settings), **place, "batch_size": _batch(name, settings)})
         environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        child = Child(f"{name}, process {index}", [sys.executable, "-m", "keras_resnet.bench.scale", words], environment)
+        child = Child(f"{name}, process {index}", [sys.executable, "-m", "benchmarks.scale", words], environment)
         team.append(stack.enter_context(contextlib.closing(child)))
     for child in team:
         child.receive()

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_resnet.bench.train import cores, processor_name
-from keras_resnet.errors import BenchError
+from benchmarks.errors import BenchError
+from benchmarks.train import cores, processor_name
 from keras_resnet.version import __version__
 
 OURS = "keras_resnet"

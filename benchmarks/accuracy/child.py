@@ -1,7 +1,7 @@
-"""One run of the accuracy benchmark, in a process of its own: ``python -m keras_resnet.bench.accuracy.child JOB``.
+"""One run of the accuracy benchmark, in a process of its own: ``python -m benchmarks.accuracy.child JOB``.
 
 It says a line of JSON on standard output after every epoch and one with ``facts`` at the end; what the libraries print goes
-to standard error. `keras_resnet.bench.accuracy.protocol` is the other side.
+to standard error. `benchmarks.accuracy.protocol` is the other side.
 """
 
 import json
@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from keras_resnet.bench import contestant
-from keras_resnet.bench.accuracy.contestants import GROUPS, contestant_recipe
-from keras_resnet.bench.accuracy.protocol import Job
-from keras_resnet.bench.accuracy.results import minutes_to, write_curve
+from benchmarks import contestant
+from benchmarks.accuracy.contestants import GROUPS, contestant_recipe
+from benchmarks.accuracy.protocol import Job
+from benchmarks.accuracy.results import minutes_to, write_curve
 from keras_resnet.version import __version__
 
 STOCK_BATCH = 32  # the default of Keras's `fit`
