@@ -67,9 +67,10 @@ RUNS = [
 
 
 def printed(notebook):
-    """All that a notebook has printed, its white space as single blanks."""
+    """All that a notebook has printed, its white space as single blanks and its shapes as tuples."""
     texts = [output.get("text", "") for cell in code(notebook) for output in cell["outputs"]]
-    return " ".join("".join("".join(text) for text in texts).split())
+    text = " ".join("".join("".join(text) for text in texts).split())
+    return re.sub(r"torch\.Size\(\[(.*?)\]\)", r"(\1)", text)  # a shape, as the other backends print it
 
 
 def pictures(notebook):
