@@ -29,6 +29,7 @@ TIERS = (
     {"inference"},
     {"lab", "compat", "grade"},
     {"cli", "demo"},
+    {"notebook"},
 )
 TIER = {name: number for number, names in enumerate(TIERS) for name in names}
 
