@@ -12,6 +12,7 @@ _HOMES = {
     "check_identity_block": "blocks",
     "check_resnet50": "network",
     "grade_file": "process",
+    "grade_folder": "gradebook",
 }
 
 __all__ = [*_HOMES]

@@ -13,6 +13,8 @@ def read(path):
         GradeError: no such file, or neither a notebook nor Python.
     """
     path = Path(path)
+    if path.is_dir():
+        raise GradeError(f"{path} holds no notebook (.ipynb) and no module (.py)")
     if path.suffix not in (".ipynb", ".py"):
         raise GradeError(f"{path}: expected a notebook (.ipynb) or a module (.py)")
     try:

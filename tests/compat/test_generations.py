@@ -130,7 +130,7 @@ def test_stand_ins_do_the_same_or_say_why(tmp_path):
     with pytest.raises(
         AttributeError, match="tensorflow.Session is not there: sessions and placeholders went with TensorFlow 1"
     ):
-        v1.tf.Session()
+        v2.tf.Session()
     assert v2.tf.constant(1) is not None and v2.tf.keras.layers.Dense is keras.layers.Dense
     assert v1.scipy.misc.imread is v1.load_image
     with pytest.raises(AttributeError, match="scipy.misc.face is not there"):
