@@ -76,7 +76,7 @@ def placeholder(dtype="float32", shape=None, name=None):
 
 
 def _nothing(*arguments, **options):
-    """What once prepared a graph or its variables, which Keras 3 does itself."""
+    """What once gave variables their first values, which Keras 3 does itself."""
 
 
 # TensorFlow 1's name -> what stands for it.
@@ -85,5 +85,4 @@ NAMES = {
     "Session": Session,
     "global_variables_initializer": _nothing,
     "placeholder": placeholder,
-    "reset_default_graph": _nothing,
 }

@@ -123,7 +123,8 @@ def tensorflow(drawn, graphs=False):
         drawn.stream.set_seed(seed)
 
     ours = {"keras": keras_of(drawn), "random": Forward("tensorflow.random", missing, here, set_seed=set_seed)}
-    ours |= {**session.NAMES, "set_random_seed": set_seed} if graphs else {}
+    if graphs:  # a seed was a graph's
+        ours |= {**session.NAMES, "set_random_seed": set_seed, "reset_default_graph": lambda: drawn.stream.set_seed(None)}
     return Forward("tensorflow", missing, here, **ours)
 
 
