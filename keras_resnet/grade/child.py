@@ -36,7 +36,7 @@ def _check(pieces, done, write):
 
     definitions = Definitions(pieces, targets.wanted(pieces))
     found, unclear = targets.find(definitions)
-    for note in [*definitions.notes, *unclear, *(target.note for target in found if target.note)]:
+    for note in [*definitions.notes, *unclear, *(target.note for target in found if target.function and target.note)]:
         write({"note": note})
     write({"found": [(target.name, target.subject) for target in found]})
     for target in found:
@@ -52,6 +52,8 @@ def _outcome(target):
     from keras_resnet.grade.sentences import mistake
     from keras_resnet.grade.targets import CHECKS
 
+    if target.function is None:
+        return graded(target.name, [mistake("unreadable", name=target.name, why=target.note)])
     try:
         return getattr(grade, CHECKS[target.subject])(target.function)
     except SystemExit:

@@ -6,6 +6,7 @@ A notebook also trains and reads data; none of that is run.
 import ast
 import linecache
 import symtable
+import sys
 
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -25,10 +26,11 @@ class Definitions:
         names: dict of name -> value, as the file sees it.
         own: set of the names that the file itself defines, not those that it imports.
         notes: list of str: lines that could not be run.
+        unread: list of pairs: the source of a piece that is no Python, and where and why.
     """
 
     def __init__(self, pieces, wanted):
-        self.names, self.own, self.notes = {"__name__": "submission"}, set(), []
+        self.names, self.own, self.notes, self.unread = {"__name__": "submission"}, set(), [], []
         statements = [(label, statement) for label, source in pieces for statement in self._parsed(label, source)]
         needed = _needed([statement for _, statement in statements], wanted)
         for label, statement in statements:
@@ -42,6 +44,7 @@ class Definitions:
         except (SyntaxError, ValueError) as error:
             where = f"{label}, line {error.lineno}" if isinstance(error, SyntaxError) else label
             self.notes.append(f"{where}: {getattr(error, 'msg', error)}: the whole of it is left out")
+            self.unread.append((source, f"{where}: {getattr(error, 'msg', error)}"))
             return []
 
     def _run(self, label, statement):
@@ -54,8 +57,19 @@ class Definitions:
                 self._add_names_of_keras()
         else:
             self.own |= {name for name in _bound(statement) if not isinstance(statement, _IMPORTS)}
-            if isinstance(statement, ast.ImportFrom):
-                self._take_kerass_normalisation(statement.module)
+            self._look_after_imports(label, [node for node in ast.walk(statement) if isinstance(node, _IMPORTS)])
+
+    def _look_after_imports(self, label, imports):
+        """What is to be said or done about imports that have run: those that a `try` passed over, and this package's."""
+        for node in imports:
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            if isinstance(node, ast.ImportFrom) and node.module not in sys.modules:
+                self.notes.append(f"{label}, line {node.lineno}, could not be imported: {ast.unparse(node)}")
+                self._add_names_of_keras()
+            elif isinstance(node, ast.ImportFrom):
+                self._take_kerass_normalisation(node.module)
+            if any(module.split(".")[0] == "keras_resnet" for module in modules):
+                self.notes.append(f"{label}, line {node.lineno}: {ast.unparse(node)}: this package has right blocks of its own")
 
     def _add_names_of_keras(self):
         """An import that fails may have brought Keras's names: the old helper files did. What is there already stays."""
@@ -64,6 +78,7 @@ class Definitions:
 
         brought = {name: getattr(keras.layers, name) for name in dir(keras.layers) if name[0].isupper()}
         brought |= {name: getattr(keras.initializers, name) for name in ("glorot_uniform", "random_uniform", "constant")}
+        brought |= {"tf": sys.modules["tensorflow"]} if keras.backend.backend() == "tensorflow" else {}
         for name, value in {**brought, "keras": keras, "layers": keras.layers, "Model": keras.Model, "np": numpy}.items():
             self.names.setdefault(name, value)
 
@@ -125,9 +140,7 @@ def _changed(statement):
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     parts = [node for target in targets if target is not None for node in ast.walk(target)]
     return {
-        node.value.id
-        for node in parts
-        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.value, ast.Name)
+        node.value.id for node in parts if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.value, ast.Name)
     }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 MISTAKES = {
     # Not there yet, or not to be run.
+    "unreadable": "{name} cannot be read, for its lines are no Python; {why}.",
     "unwritten": "{name} is not written yet: it {what}. Missing: {missing}.",
     "no_return": "{name} computes something and returns nothing; end it with `return {x}`.",
     "wrong_type": "{name} returns {received}; expected {expected}.",

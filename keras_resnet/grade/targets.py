@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from dataclasses import dataclass
 
 from keras_resnet.grade import calling
@@ -22,8 +23,8 @@ class Target:
     Attributes:
         subject: of `SUBJECTS`.
         name: what the file calls it.
-        function: it.
-        note: what was assumed, where the name is not the assignment's; else empty.
+        function: it; None where its piece of the file is no Python.
+        note: what was assumed, where the name is not the assignment's, or why it cannot be read; else empty.
     """
 
     subject: str
@@ -79,15 +80,23 @@ def _plain(name):
 
 def find(definitions):
     """The targets among what a file defines: a list of `Target`, in the order of `SUBJECTS`, and notes on what is unclear."""
-    own = {name: definitions.names[name] for name in definitions.own if callable(definitions.names.get(name))}
+    own = {name: value for name, value in definitions.names.items() if name in definitions.own and callable(value)}
     found, notes = [], []
     for subject, names in _NAMES.items():
         exact = [Target(subject, name, own[name]) for name in names if name in own]
         exact = exact or [Target(subject, name, function) for name, function in _static(own, names)]
+        exact = exact or _unread(subject, names, definitions.unread)
         others, unclear = ([], []) if exact else _alike(subject, own)
         found += exact or others
         notes += unclear
     return found, notes
+
+
+def _unread(subject, names, pieces):
+    """A target whose definition stands in a piece that is no Python: a list of it, or none."""
+    pattern = re.compile(rf"^\s*def\s+({'|'.join(names)})\b", re.MULTILINE)
+    found = [(match[1], why) for source, why in pieces if (match := pattern.search(source))]
+    return [Target(subject, name, None, why) for name, why in found[:1]]
 
 
 def _static(own, names):

@@ -100,7 +100,7 @@ def test_the_sentence_says_what_and_where(mistake, says):
 
 def test_every_row_of_the_table_on_blocks_comes_up():
     named, rows = {row for *_, rows in CHANGED.values() for row in rows}, list(sentences.MISTAKES)
-    ends = {"stopped", "died", "exit", "files", "not_checked"}  # of the process
+    ends = {"unreadable", "stopped", "died", "exit", "files", "not_checked"}  # of the file and its process
     assert set(rows[: rows.index("blocks_first")]) - ends - named == {"error_in"}
 
 
@@ -189,7 +189,9 @@ def test_the_sentence_is_in_the_learners_words(mistake, says):
 
 def test_a_blocks_own_option_is_no_blank():
     source = changed(FUNCTIONS, [("def unit(x, count, side, strides=1):", "def unit(x, count, side, strides=1, name=None):")])
-    source = changed(source, [("        return layers.Batch", "        name = layers.Nothing(name)\n        return layers.Batch")])
+    source = changed(
+        source, [("        return layers.Batch", "        name = layers.Nothing(name)\n        return layers.Batch")]
+    )
     grade = kr.grade.check_conv_block(function(source))
     assert grade.mistakes == ("error_in",) and "conv_block stops in unit, line 4, `name = layers.Nothing(name)`" in str(grade)
 
