@@ -102,8 +102,9 @@ def _opening(found, left_out, rows, pending, limits):
 def _jobs(megabytes):
     """How many submissions processors and memory can hold."""
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
-    except (AttributeError, OSError, ValueError):  # not on this system
+        with open("/proc/meminfo", encoding="ascii") as file:
+            free = next(int(line.split()[1]) // 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):  # not Linux
         return 1
     return max(1, min(os.cpu_count() or 1, free // (megabytes + _FRAMEWORK)))
 
@@ -162,19 +163,18 @@ def _of_grade(name, graded):
 
 
 def _read(path):
-    """The rows of a table: name -> `Row`; none where there is no file."""
+    """The rows of a table: name -> `Row`; none where there is no file, or nothing in it."""
     path = Path(path)
     if not path.exists():
         return {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = [{key: _plain(value or "") for key, value in row.items()} for row in reader]
+            columns, *rows = [*csv.reader(file)] or [COLUMNS]
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise GradeError(f"{path} cannot be read as a table: {problem}") from None
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise GradeError(f"{path} cannot be read as a table: {problem}; give another path") from None
+    if tuple(columns) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
         raise GradeError(f"{path} is a table of something else: expected the columns {', '.join(COLUMNS)}; give another path")
-    return {row["submission"]: Row(**row) for row in rows}
+    return {row.submission: row for row in (Row(*map(_plain, row)) for row in rows)}
 
 
 def _write(rows, table, page, folder):
