@@ -211,7 +211,9 @@ RIGHT = {
     "words of its own": (
         "conv",
         CONV_V3.replace("X, f, filters, s=2", "data, side, numbers, stride=(2, 2)")
-        .replace("(s, s)", "stride").replace("size=f", "size=side").replace("= filters", "= numbers")
+        .replace("(s, s)", "stride")
+        .replace("size=f", "size=side")
+        .replace("= filters", "= numbers")
         .replace("X_shortcut = X\n", "X = X_shortcut = data\n"),
     ),
     "no biases": ("identity", IDENTITY_V1.replace('padding="same"', 'padding="same", use_bias=False')),

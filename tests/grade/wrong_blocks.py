@@ -287,7 +287,12 @@ CHANGED = {
         [(_ADDED, "    X = Add()([X, X_shortcut])\n    X = Activation(lambda x: ops.clip(x, 0, 1e6))(X)\n")],
         ["activation"],
     ),
-    "a ReLU with a slope": ("identity", LOOP, [("layers.ReLU()(y)", "layers.LeakyReLU(negative_slope=1e-4)(y)")], 2 * ["activation"]),
+    "a ReLU with a slope": (
+        "identity",
+        LOOP,
+        [("layers.ReLU()(y)", "layers.LeakyReLU(negative_slope=1e-4)(y)")],
+        2 * ["activation"],
+    ),
     "an activation before the addition": (
         "conv",
         CONV_V1,
@@ -295,7 +300,12 @@ CHANGED = {
         ["activation_at_end"],
     ),
     "noise": ("conv", CONV_V3, [(_ADDED, "    X = layers.GaussianNoise(0.1)(X)\n" + _ADDED)], ["foreign"]),
-    "dropout behind the addition": ("identity", LOOP, [("layers.ReLU()(layers.Add()", "layers.Dropout(0.1)(layers.Add()")], ["after_addition", "relu_missing_at_end"]),
+    "dropout behind the addition": (
+        "identity",
+        LOOP,
+        [("layers.ReLU()(layers.Add()", "layers.Dropout(0.1)(layers.Add()")],
+        ["after_addition", "relu_missing_at_end"],
+    ),
     "a convolution that never learns": (
         "identity",
         IDENTITY_V1,
@@ -309,7 +319,12 @@ CHANGED = {
         ["frozen"],
     ),
     "an epsilon of 1": ("identity", IDENTITY_V1, [("axis=3", "axis=3, epsilon=1")], 3 * ["epsilon"]),
-    "an epsilon of nothing": ("identity", LOOP, [("layers.BatchNormalization()", "layers.BatchNormalization(epsilon=0.0)")], 3 * ["epsilon"]),
+    "an epsilon of nothing": (
+        "identity",
+        LOOP,
+        [("layers.BatchNormalization()", "layers.BatchNormalization(epsilon=0.0)")],
+        3 * ["epsilon"],
+    ),
     "no running mean": ("conv", FUNCTIONS, [("axis=-1", "momentum=1.0")], 4 * ["momentum"]),
     "weights that start as one number": (
         "conv",
@@ -349,18 +364,41 @@ CHANGED = {
     ),
     "Add()([X, X])": ("identity", IDENTITY_V1, [("[X, X_shortcut]", "[X, X]")], ["added_to_itself"]),
     "Add()([X, X]), conv": ("conv", CONV_V1, [("[X, X_shortcut]", "[X, X]")], ["shortcut_not_added"]),
-    "X + X": ("conv", FUNCTIONS, [("ops.relu(unit(x, three, 1) + shortcut)", "ops.relu((y := unit(x, three, 1)) + y)")], ["shortcut_not_added"]),
+    "X + X": (
+        "conv",
+        FUNCTIONS,
+        [("ops.relu(unit(x, three, 1) + shortcut)", "ops.relu((y := unit(x, three, 1)) + y)")],
+        ["shortcut_not_added"],
+    ),
     "no shortcut for a stride of 1": (
         "conv",
         CONV_V3,
-        [("    X_shortcut = Conv2D(F3", "    if s > 1:\n      X_shortcut = Conv2D(F3"), ("    X_shortcut = BatchN", "      X_shortcut = BatchN")],
+        [
+            ("    X_shortcut = Conv2D(F3", "    if s > 1:\n      X_shortcut = Conv2D(F3"),
+            ("    X_shortcut = BatchN", "      X_shortcut = BatchN"),
+        ],
         ["shortcut_not_convolved"],
     ),
-    "a stride of 2 for all above 1": ("conv", CONV_V1, [("(s, s)", "(min(s, 2), min(s, 2))")], ["stride_fixed", "stride_fixed"]),
+    "a stride of 2 for all above 1": (
+        "conv",
+        CONV_V1,
+        [("(s, s)", "(min(s, 2), min(s, 2))")],
+        ["stride_fixed", "stride_fixed"],
+    ),
     "a kernel of 5 for all above 3": ("identity", IDENTITY_V1, [("(f, f)", "(max(f, 3), max(f, 3))")], ["kernel"]),
     # Names that keep Keras from building a network.
-    "a name used twice": ("identity", IDENTITY_V1, [("bn{stage}{block}_branch2b", "bn{stage}{block}_branch2a")], ["name_twice"]),
-    "a name used twice, of two kinds": ("conv", CONV_V1, [('"bn{stage}{block}_branch1"', '"res{stage}{block}_branch1"')], ["name_twice"]),
+    "a name used twice": (
+        "identity",
+        IDENTITY_V1,
+        [("bn{stage}{block}_branch2b", "bn{stage}{block}_branch2a")],
+        ["name_twice"],
+    ),
+    "a name used twice, of two kinds": (
+        "conv",
+        CONV_V1,
+        [('"bn{stage}{block}_branch1"', '"res{stage}{block}_branch1"')],
+        ["name_twice"],
+    ),
     "names without the block": ("identity", IDENTITY_V1, [("{stage}{block}", "{stage}")], ["name_repeated"]),
     "names without the stage": ("conv", CONV_V1, [("{stage}{block}", "{block}")], ["name_repeated"]),
     "fixed names": (
@@ -379,7 +417,12 @@ CHANGED = {
     # Lines that stop.
     "two filters": ("identity", IDENTITY_V1, [("F1, F2, F3 = filters", "F1, F2 = filters")], ["unpacked"]),
     "four filters": ("conv", CONV_V3, [("F1, F2, F3 = filters", "F1, F2, F3, F4 = filters")], ["unpacked"]),
-    "a layer that is not called": ("identity", IDENTITY_V3, [(_RELU + "\n", '    X = Activation("relu")\n\n')], ["layer_uncalled"]),
+    "a layer that is not called": (
+        "identity",
+        IDENTITY_V3,
+        [(_RELU + "\n", '    X = Activation("relu")\n\n')],
+        ["layer_uncalled"],
+    ),
     "a layer that is not called, in the addition": (
         "conv",
         CONV_V3,
