@@ -29,7 +29,7 @@ def add_arguments(parser):
 
     rows = "\n".join(f"  {name:<13}{recipe.epochs:>3} epochs: {recipe.summary}" for name, recipe in RECIPES.items())
     parser.description = f"{parser.description}\n\nrecipes:\n{rows}"
-    text = "image set in the SIGNS layout; or a folder of class folders of photographs, or of train/ and test/ with such"
+    text = "image set in the SIGNS layout; or a folder of class folders of photographs, or of train/, test/ and val/ with such"
     parser.add_argument("--data", required=True, metavar="SET", help=text)
     parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--model", default="resnet50", help="a network of the catalogue (default: %(default)s)")
@@ -39,9 +39,10 @@ def add_arguments(parser):
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: %(default)s")
     parser.add_argument(
         "--validation-fraction", type=float, default=0.1, metavar="F",
-        help="share of the training images kept for validation, by group where known (default: %(default)s)",
+        help="share of the training images kept for validation where there is no val/, by group where known "
+        "(default: %(default)s)",
     )  # fmt: skip
-    text = "share of the photographs of a folder without train/ and test/ to test on"
+    text = "share of the photographs of a folder without test/ to test on"
     parser.add_argument("--test-fraction", type=float, metavar="F", help=text)
     text = "columns file and group: the photographs of one group stay on one side"
     parser.add_argument("--groups", metavar="FILE.csv", help=text)

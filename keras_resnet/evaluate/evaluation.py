@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_resnet.data.listing import find_parts
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import DataError
@@ -49,9 +50,8 @@ def _load(record, path):
         return load(path)
     parting = record.get("photographs") or {}
     again = parting and Path(path).resolve() == Path(record["data"]["path"]).resolve()
-    parted = (Path(path) / "test").is_dir() and (Path(path) / "train").is_dir()
-    how = parting if again else {} if parted else {"test_fraction": 1}
-    return load(path, size=record["data"]["shape"][0], **how)
+    how = parting if again else {} if "test" in find_parts(path) else {"test_fraction": 1}
+    return load(path, size=record["data"]["shape"][:2], **how)
 
 
 def as_in_run(record, signs):

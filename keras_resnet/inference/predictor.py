@@ -36,12 +36,12 @@ class Predictor:
         self.image_shape = tuple(self._record["data"]["shape"])
 
     def photo(self, path):
-        """A photograph as the images of the run's set were made: uint8 `(H, W, 3)`, its central square.
+        """A photograph as the images of the run's set were made: uint8 `(H, W, 3)`, its largest central part of their shape.
 
         Raises:
             DataError: as `data.photo.read_photo`.
         """
-        size = self._record["data"].get("set_shape", self.image_shape)[0]
+        size = self._record["data"].get("set_shape", self.image_shape)[:2]
         return self._resized(read_photo(path, size)[None])[0]
 
     def __call__(self, images):

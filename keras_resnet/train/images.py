@@ -45,10 +45,23 @@ def read(path, options):
     else:
         whole = load(path, **how)
         signs = whole if options.size is None else whole.resized(options.size)
-    train, validation = cut(signs.train, options.validation_fraction, options.seed)
+    _check_classes(whole)
+    if signs.validation is None:
+        train, validation = cut(signs.train, options.validation_fraction, options.seed)
+    else:
+        train, validation = signs.train, signs.validation
+        options.say(f"{path} brings its own validation images: none are cut from those to train on")
     if options.per_class is not None:
         train = few(train, options.per_class, signs.class_names, options.seed)
     return Images(signs, train, validation, whole.image_shape, whole.fingerprint())
+
+
+def _check_classes(signs):
+    """Raises a `DataError` where there is nothing to tell apart: any network would be right each time."""
+    found = np.unique(signs.train.labels)
+    if len(found) < 2:
+        names = ", ".join(signs.class_names[label] for label in found) or "none"
+        raise DataError(f"{signs.path} has training images of one class alone, {names}; expected two classes or more")
 
 
 def cut(split, fraction, seed):

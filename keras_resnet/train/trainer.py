@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_resnet.data.pipeline import Batches, faults_told, feed
+from keras_resnet.cpu import keep_memory
+from keras_resnet.data.pipeline import Batches, EpochNumber, faults_told, feed
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.log import read_log
@@ -151,7 +152,7 @@ def _train(setup, workdir, record):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
     mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
     try:
-        with deterministic(not setup.options.fast), crew.scope():
+        with keep_memory(), deterministic(not setup.options.fast), crew.scope():
             speed = _fit(setup, workdir, done, mirror)
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
@@ -194,16 +195,15 @@ def _fit(setup, workdir, done, mirror):
     """Trains from epoch ``done`` on. Returns the images per second, None where there was nothing to do."""
     network, recipe, options, images, crew = setup.network, setup.recipe, setup.options, setup.images, setup.crew
     classes = network.output_shape[-1]
-    settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed, "epoch": done}
+    settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed}
     batches = TimedBatches(images.train, classes, **settings, part=(crew.index, crew.size))
     speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", done, write=crew.first)
-    again = {name: value for name, value in settings.items() if name != "epoch"}
     alarm = StopAtNaN(
-        lambda batch: Batches(images.train, classes, epoch=batches.epoch, **again)[batch][0],
+        lambda batch: Batches(images.train, classes, epoch=batches.epoch, **settings)[batch][0],
         lambda: _kept(workdir),
         mirror.first_bad,
     )
-    own = [alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
+    own = [EpochNumber(batches), alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
     own += [Checkpoint(workdir / "checkpoint")] if crew.first else []
     epochs = recipe.epochs
     if recipe.early_stopping is not None:
