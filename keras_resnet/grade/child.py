@@ -2,7 +2,8 @@
 
 TASK is a JSON file: ``path`` of the learner's file, ``report`` to write into, ``megabytes`` and ``seconds`` that its code may
 use, what `confinement.confine` takes, and ``done``, the names of functions that are not to be checked again. The report has one
-JSON value a line, written as it goes: ``{"note": ..}``, ``{"found": [[name, subject], ..]}``, ``{"grade": ..}``.
+JSON value a line, written as it goes, the first once the framework has loaded: ``{"note": ..}``, ``{"found": [[name, subject],
+..]}``, ``{"grade": ..}``; or, where Keras has no backend, ``{"missing": what to do, "name": of the module}`` alone.
 """
 
 import dataclasses
@@ -10,12 +11,16 @@ import json
 import os
 import sys
 
+from keras_resnet import backend
 from keras_resnet.grade import confinement
 
 
 def main(path, report, megabytes, seconds, writable, hidden, done):
     """Loads the file's definitions, checks each of the targets among them, and writes the report."""
-    import keras
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        return _report_missing_backend(error, report)
 
     from keras_resnet.grade import cells
 
@@ -30,6 +35,14 @@ def main(path, report, megabytes, seconds, writable, hidden, done):
         _check(pieces, done, lambda value: print(json.dumps(value), file=file, flush=True))
 
 
+def _report_missing_backend(error, report):
+    line = backend.missing(error)
+    if not line:
+        raise error
+    with open(report, "w", encoding="utf-8") as file:
+        json.dump({"missing": line, "name": error.name}, file)
+
+
 def _check(pieces, done, write):
     from keras_resnet.grade import targets
     from keras_resnet.grade.definitions import Definitions
@@ -39,14 +52,15 @@ def _check(pieces, done, write):
     for note in [*definitions.notes, *unclear, *(target.note for target in found if target.function and target.note)]:
         write({"note": note})
     write({"found": [(target.name, target.subject) for target in found]})
+    unread = [target.name for target in found if target.function is None]
     for target in found:
         if target.name in done:
             continue
-        outcome = dataclasses.replace(_outcome(target), name=target.name, subject=target.subject)
+        outcome = dataclasses.replace(_outcome(target, unread), name=target.name, subject=target.subject)
         write({"grade": dataclasses.asdict(outcome)})
 
 
-def _outcome(target):
+def _outcome(target, unread):
     from keras_resnet import grade
     from keras_resnet.grade.grading import graded
     from keras_resnet.grade.sentences import mistake
@@ -54,6 +68,9 @@ def _outcome(target):
 
     if target.function is None:
         return graded(target.name, [mistake("unreadable", name=target.name, why=target.note)])
+    used = getattr(getattr(target.function, "__code__", None), "co_names", ())
+    if block := next((name for name in unread if name in used), None):
+        return graded(target.name, [mistake("not_checked", name=target.name, block=block, why="cannot be read")])
     try:
         return getattr(grade, CHECKS[target.subject])(target.function)
     except SystemExit:

@@ -5,6 +5,7 @@ Python's audit hooks see what goes through Python; where the system has namespac
 
 import os
 import sys
+from pathlib import Path
 
 _PROCESSES = {"os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen", "pty.spawn"}
 _PROCESSES |= {"os.startfile", "ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle", "ctypes.call_function", "ctypes.cdata"}
@@ -24,10 +25,10 @@ def limit(megabytes, seconds):
         import resource
     except ImportError:  # Windows: the parent's clock is the only limit
         return
-    with open("/proc/self/statm", encoding="ascii") if os.path.exists("/proc/self/statm") else open(os.devnull) as file:
-        pages = file.read().split()
-    used = int(pages[5]) * resource.getpagesize() if pages else 0
-    _lower(resource, resource.RLIMIT_DATA, used + megabytes * 2**20)
+    pages = Path("/proc/self/statm")
+    if pages.exists():  # elsewhere the system does not keep this limit: see `memory`
+        used = int(pages.read_text(encoding="ascii").split()[5]) * resource.getpagesize()
+        _lower(resource, resource.RLIMIT_DATA, used + megabytes * 2**20)
     spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     _lower(resource, resource.RLIMIT_CPU, int(spent + seconds * (os.cpu_count() or 1)) + 1)
     _lower(resource, resource.RLIMIT_FSIZE, _FILE_BYTES)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from keras_resnet.data.memory import free_memory
 from keras_resnet.errors import GradeError
 from keras_resnet.files import whole
 from keras_resnet.grade import cells, isolation, submissions
@@ -18,7 +19,7 @@ from keras_resnet.grade.targets import SUBJECTS
 
 _FRAMEWORK = 1500  # megabytes of a process besides what its learner's code may use
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would begin a formula
-RIGHT, WRONG, MISSING = "right", "not right", "missing"
+RIGHT, WRONG, MISSING, UNGRADED = "right", "not right", "missing", "not graded"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Row:
         advice: what does not count.
         notes: what was left out or assumed.
         seconds: how long it took.
-        fingerprint: of the files.
+        fingerprint: of the files; empty for what was not graded and is to be tried again.
     """
 
     submission: str
@@ -59,7 +60,8 @@ def grade_folder(folder, *, csv=None, html=None, jobs=None, seconds=120, megabyt
 
     Args:
         folder: with a notebook or module for each learner, or a folder for each.
-        csv: the table to write, after each submission; submissions in it that have not changed are not graded again.
+        csv: the table to write, after each submission; submissions in it that were graded and have not changed are not
+            graded again.
         html: a page of the same.
         jobs: how many at a time; None for what processors and memory allow.
         seconds, megabytes: as for `grade_file`, of each.
@@ -70,6 +72,7 @@ def grade_folder(folder, *, csv=None, html=None, jobs=None, seconds=120, megabyt
 
     Raises:
         GradeError: no such folder, nothing in it, or ``csv`` is another table.
+        ModuleNotFoundError: Keras's backend is not installed.
     """
     found, left_out = submissions.find(folder, written=[path for path in (csv, html) if path])
     book = _read(csv) if csv else {}
@@ -80,7 +83,7 @@ def grade_folder(folder, *, csv=None, html=None, jobs=None, seconds=120, megabyt
     for line in _opening(found, left_out, rows, pending, limits):
         say(line)
     for row in _graded(pending, Path(folder).resolve(), limits):
-        rows[row.submission] = replace(row, fingerprint=prints[row.submission])
+        rows[row.submission] = row if row.result == UNGRADED else replace(row, fingerprint=prints[row.submission])
         say(f"{len(rows)}/{len(found)} {row.submission}: {row.result}")
         _write(rows, csv, html, folder)
     _write(rows, csv, html, folder)
@@ -101,12 +104,10 @@ def _opening(found, left_out, rows, pending, limits):
 
 def _jobs(megabytes):
     """How many submissions processors and memory can hold."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            free = next(int(line.split()[1]) // 1024 for line in file if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):  # not Linux
+    free = free_memory()
+    if free is None:
         return 1
-    return max(1, min(os.cpu_count() or 1, free // (megabytes + _FRAMEWORK)))
+    return max(1, min(os.cpu_count() or 1, free // (2**20 * (megabytes + _FRAMEWORK))))
 
 
 def _shares(jobs, pending, limits):
@@ -143,7 +144,7 @@ def _row(submission, folder, shared, number, limits, stop):
         row = _of_grade(submission.name, graded)
     except (GradeError, OSError) as problem:
         why = str(problem).replace(str(submission.path), submission.name)
-        row = Row(submission.name, "not graded", sentences=" ".join(why.split()))
+        row = Row(submission.name, UNGRADED, sentences=" ".join(why.split()))
     return replace(row, seconds=f"{time.monotonic() - started:.0f}")
 
 

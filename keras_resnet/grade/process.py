@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_resnet.errors import GradeError
-from keras_resnet.grade import cells, isolation
+from keras_resnet.grade import cells, isolation, memory
 from keras_resnet.grade.grading import Grade, graded
 from keras_resnet.grade.sentences import mistake
 from keras_resnet.grade.targets import EXPECTED
@@ -53,7 +53,7 @@ class Limits:
 
     Attributes:
         seconds: time for its code, once the framework has started.
-        megabytes: memory for its code.
+        megabytes: memory for its code, on Windows without effect.
         threads: processors; None for all of them.
     """
 
@@ -72,13 +72,15 @@ def grade_file(path, *, seconds=120, megabytes=4096):
         path: a notebook (`.ipynb`) or a module (`.py`) with any of `identity_block`, `convolutional_block` (or `conv_block`)
             and `ResNet50`. Where one of these names is missing, a function that looks like it is taken, and a note says so.
         seconds: how long the learner's code may take, once the framework has started.
-        megabytes: how much memory the learner's code may use.
+        megabytes: how much memory the learner's code may use. Linux keeps this itself; on macOS the grader looks at the
+            process ten times a second and stops it; on Windows nothing does, and a note says so.
 
     Returns:
         A `FileGrade`.
 
     Raises:
         GradeError: no such file, no such function in it, or its definitions alone take too long.
+        ModuleNotFoundError: Keras's backend is not installed: one line says what to do.
     """
     cells.read(path)  # a wrong name is told at once
     with tempfile.TemporaryDirectory() as folder:
@@ -123,11 +125,13 @@ def grade_confined(name, path, own, limits, neighbours=None, stop=None):
         leave = [grade.name for grade in grades] + [name for name, subject in found or () if broken and subject == "network"]
         lines, ended, said = _child(path, Path(own), limits, neighbours, stop, leave)
         if found is None:
-            notes = tuple(line["note"] for line in lines if "note" in line)
+            _refuse_without_backend(lines)
+            notes = tuple(line["note"] for line in lines if "note" in line) + ((memory.UNBOUND,) if memory.UNBOUND else ())
             found = next((line["found"] for line in lines if "found" in line), None)
         grades += [_grade(line["grade"]) for line in lines if "grade" in line]
         if found is None:
-            raise GradeError(_before_any_check(name, ended, limits, said))
+            loaded = (Path(own) / _REPORT).exists()
+            raise GradeError(_before_any_check(name, ended, limits, said) if loaded else _before_keras(name, ended, said))
         if len(grades) < len(found) and found[len(grades)][0] not in leave:
             grades.append(_unfinished(found[len(grades)], ended, limits))  # what comes after it is checked in another process
             broken = grades[-1].name
@@ -135,6 +139,12 @@ def grade_confined(name, path, own, limits, neighbours=None, stop=None):
         left_out = f"; left out: {notes[0]}" if notes else ""
         raise GradeError(f"{name} defines none of {EXPECTED}{left_out}")
     return FileGrade(str(name), tuple(grades), notes)
+
+
+def _refuse_without_backend(lines):
+    for line in lines:
+        if "missing" in line:
+            raise ModuleNotFoundError(line["missing"], name=line["name"])
 
 
 def _child(path, own, limits, neighbours, stop, done):
@@ -169,8 +179,8 @@ def _run(command, environment, own, limits, stop):
     Its clock starts when the report is there: the framework has loaded by then.
 
     Returns:
-        Its exit status (negative for a signal), or a word for why it was stopped: ``"time"`` or ``"files"``; and the last lines
-        that it wrote on standard error.
+        Its exit status (negative for a signal), or a word for why it was stopped: ``"time"``, ``"files"`` or ``"memory"``; and
+        the last lines that it wrote on standard error.
     """
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
     child = subprocess.Popen(command, env=environment, **options)
@@ -192,17 +202,20 @@ def _drain(stream, said):
 
 
 def _wait(child, own, limits, stop):
-    report = own / _REPORT
+    report, most = own / _REPORT, None
     deadline, started = time.monotonic() + _START, False
     while child.poll() is None:
         if not started and report.exists():
             deadline, started = time.monotonic() + limits.seconds, True
+            most = memory.resident(child.pid) + limits.megabytes * 2**20 if memory.WATCHED else None
         if stop is not None and stop.is_set():
             raise KeyboardInterrupt
         if time.monotonic() > deadline:
             return "time"
         if _bytes_in(own) > _WRITTEN:
             return "files"
+        if most is not None and memory.resident(child.pid) > most:
+            return "memory"
         time.sleep(_POLL)
     return child.returncode
 
@@ -251,6 +264,8 @@ def _unfinished(target, ended, limits):
         found = mistake("stopped", name=name, seconds=limits.seconds)
     elif ended == "files":
         found = mistake("files", name=name, megabytes=_WRITTEN // 2**20)
+    elif ended == "memory":
+        found = mistake("memory", name=name, megabytes=limits.megabytes)
     else:
         found = mistake("died", name=name, how=_how(ended), megabytes=limits.megabytes)
     return graded(name, [found], subject=subject)
@@ -258,7 +273,7 @@ def _unfinished(target, ended, limits):
 
 def _unchecked(name, subject, broken):
     """The grade of a network that is not checked, for a block of the file ended the process."""
-    return graded(name, [mistake("not_checked", name=name, block=broken)], subject=subject)
+    return graded(name, [mistake("not_checked", name=name, block=broken, why="did not come to its end")], subject=subject)
 
 
 def _how(ended):
@@ -266,9 +281,23 @@ def _how(ended):
 
 
 def _before_any_check(name, ended, limits, said):
-    if ended == "time":
-        return f"{name}: its definitions had not come to an end after {limits.seconds:g} s and were stopped"
-    if ended == "files":
-        return f"{name}: its definitions wrote more than {_WRITTEN // 2**20} MB of files and were stopped"
+    """Why nothing of a file was checked, for the first line of its report stands there and no more."""
+    stopped = {
+        "time": f"had not come to an end after {limits.seconds:g} s",
+        "files": f"wrote more than {_WRITTEN // 2**20} MB of files",
+        "memory": f"used more than {limits.megabytes} MB of memory",
+    }
+    if ended in stopped:
+        return f"{name}: its definitions {stopped[ended]} and were stopped"
+    return f"{name}: its definitions brought the process to an end ({_how(ended)}){_last(said)}"
+
+
+def _before_keras(name, ended, said):
+    """Why nothing of a file was run."""
+    why = f"was not there after {_START} s" if ended == "time" else f"could not be loaded ({_how(ended)})"
+    return f"{name} was not run, for Keras {why}{_last(said)}"
+
+
+def _last(said):
     last = next((line for line in reversed(said) if line), "")
-    return f"{name}: its definitions brought the process to an end ({_how(ended)})" + (f": {last}" if last else "")
+    return f": {last}" if last else ""

@@ -20,7 +20,8 @@ MISTAKES = {
     "stopped": "{name} had not come to an end after {seconds:g} s and was stopped; is there a loop without one?",
     "died": "{name} brought its process to an end ({how}); it may use {megabytes} MB of memory.",
     "files": "{name} wrote more than {megabytes} MB of files and was stopped.",
-    "not_checked": "{name} was not checked, for {block} did not come to its end: mend that first.",
+    "memory": "{name} used more than {megabytes} MB of memory and was stopped.",
+    "not_checked": "{name} was not checked, for {block} {why}: mend that first.",
     "exit": "{name} calls exit(), which ends the whole program; let it return a tensor.",
     "error": "{name} stops in line {line}, `{code}`: {error}.",
     "error_in": "{name} stops in {inner}, line {line}, `{code}`: {error}. Mend {inner} first: a check of it says what is "

@@ -41,6 +41,10 @@ def quick(monkeypatch):
         text = path.read_text(encoding="utf-8")
         if "stop" in text:
             raise KeyboardInterrupt
+        if "loads badly" in text and graded.count(name) == 1:
+            raise GradeError(f"{name} was not run, for Keras could not be loaded")
+        if "no backend" in text:
+            raise ModuleNotFoundError("Keras has no backend here.", name="tensorflow")
         if "broken" in text:
             raise GradeError(f"{name} is broken")
         grades = [
@@ -145,6 +149,23 @@ def test_it_goes_on_where_it_was_stopped_and_grades_again_what_changed(handed_in
         ("c.py", "not right"),
     ]
     assert list(table(tmp_path / "grades.csv")) == ["b.py", "c.py"]
+
+
+def test_what_was_not_graded_is_tried_again(handed_in, tmp_path, quick):
+    for name in ("a.py", "b.py"):
+        (handed_in / name).write_text("loads badly whole" if name == "b.py" else "whole")
+    results = []
+    for _ in range(3):
+        rows = grade_folder(handed_in, csv=tmp_path / "grades.csv", jobs=1, say=lambda line: None)
+        results.append([row.result for row in rows])
+    assert results == [["right", "not graded"], ["right", "right"], ["right", "right"]] and quick == ["a.py", "b.py", "b.py"]
+
+
+def test_without_a_backend_nobody_is_graded(handed_in, tmp_path, quick):
+    (handed_in / "a.py").write_text("no backend")
+    with pytest.raises(ModuleNotFoundError, match="no backend here"):
+        grade_folder(handed_in, csv=tmp_path / "grades.csv", say=lambda line: None)
+    assert not (tmp_path / "grades.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["=cmd.py", "+1.py", "-1.py", "@sum.py"])

@@ -1,6 +1,8 @@
 """Notebooks and modules at the command line: what is run of them, and what happens where it does not end."""
 
 import json
+import os
+import sys
 import textwrap
 
 import pytest
@@ -9,7 +11,7 @@ from right_blocks import CONV_V1, IDENTITY_V1, IDENTITY_V3, LOOP
 from wrong_blocks import CHANGED, changed
 
 from keras_resnet.errors import GradeError
-from keras_resnet.grade import cells, check_identity_block, grade_file, targets
+from keras_resnet.grade import cells, check_identity_block, grade_file, memory, process, targets
 from keras_resnet.grade.definitions import Definitions
 
 IMPORTS = """
@@ -84,6 +86,50 @@ def test_code_that_ends_the_process_or_takes_too_much_is_told_so(tmp_path):
     assert "convolutional_block stops in line 9, `return np.ones(10**9)`" in graded.grades[1].sentences[0]
     assert "MemoryError" in graded.grades[1].sentences[0]
     assert "(exit status 3); it may use 1000 MB of memory." in graded.grades[2].sentences[0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no ps")
+@pytest.mark.parametrize(("taken", "ended"), [(400, "memory"), (20, 3)])
+def test_memory_is_watched_where_the_system_does_not_bound_it(tmp_path, monkeypatch, taken, ended):
+    monkeypatch.setattr(memory, "WATCHED", True)
+    program = f"""
+import pathlib, sys, time
+pathlib.Path(sys.argv[1]).write_text("")
+time.sleep(0.5)
+held = bytearray({taken} * 2**20)
+time.sleep(1)
+sys.exit(3)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "report.jsonl")]
+    assert process._run(command, dict(os.environ), tmp_path, process.Limits(20, 200), None)[0] == ended
+    limits = process.Limits(20, 200)
+    told = process._unfinished(("identity_block", "identity block"), "memory", limits)
+    assert told.sentences == ("identity_block used more than 200 MB of memory and was stopped.",)
+
+
+def test_resident_memory_is_that_of_the_system():
+    held = bytearray(10**8)
+    assert memory.resident(os.getpid()) > len(held)
+    assert memory.resident(2**22 + 1) == 0  # beyond the largest that Linux gives
+
+
+def test_where_nothing_bounds_memory_a_note_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "UNBOUND", "nothing bounds it")
+    lines = [{"note": "a line"}, {"found": [["identity_block", "identity block"]]}, {"grade": {"name": "b", "passed": True}}]
+    monkeypatch.setattr(process, "_child", lambda *arguments: (lines, 0, ()))
+    assert process.grade_confined("a.py", tmp_path / "a.py", tmp_path, process.Limits()).notes == (
+        "a line",
+        "nothing bounds it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended", "says"), [(1, r"could not be loaded \(exit status 1\): No space"), ("time", "was not there after 600 s")]
+)
+def test_a_framework_that_does_not_load_is_not_the_learners_fault(tmp_path, monkeypatch, ended, says):
+    monkeypatch.setattr(process, "_child", lambda *arguments: ([], ended, ["Traceback", "No space", ""]))
+    with pytest.raises(GradeError, match=f"a.py was not run, for Keras {says}"):
+        process.grade_confined("a.py", tmp_path / "a.py", tmp_path, process.Limits())
 
 
 def test_a_loop_without_an_end_is_stopped(command, tmp_path):
@@ -359,12 +405,12 @@ def test_magics_go_and_python_stays(tmp_path, magic):
 
 def test_a_block_that_is_no_python_is_not_right(command, tmp_path):
     broken = IDENTITY_V1.replace("X_shortcut = X\n", "X_shortcut = (X\n")
-    notebook(tmp_path / "mine.ipynb", "from keras.layers import *", CONV_V1, broken)
+    notebook(tmp_path / "mine.ipynb", "from keras.layers import *", CONV_V1, broken, "from keras import layers, Model", NETWORK)
     done = command("grade", "mine.ipynb", check=1)
-    assert "identity_block cannot be read, for its lines are no Python; cell 3, line 4: '(' was never closed." in " ".join(
-        done.stdout.split()
-    )
-    assert "convolutional_block: right." in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "identity_block cannot be read, for its lines are no Python; cell 3, line 4: '(' was never closed." in said
+    assert "convolutional_block: right." in said
+    assert "ResNet50 was not checked, for identity_block cannot be read: mend that first." in said
 
 
 def test_magics_and_old_notebooks_are_read(tmp_path):
