@@ -11,6 +11,7 @@ _ROLES = {
     **dict.fromkeys(("initializer", "initialiser", "kernel_initializer"), "initializer"),
 }
 BLOCK_WORDS = {"stage", "block", "s", "stride", "strides"}  # parameters by which a block is known before it is run
+BLOCKS = {"identity": ("identity_block",), "conv": ("convolutional_block", "conv_block")}  # the assignment's and Chollet's
 SIGNATURES = {
     "identity": (
         "(X, f, filters, stage, block)",
@@ -135,13 +136,15 @@ def network_options(function):
 
 
 def blocks_in(function):
-    """The blocks that a function calls by a name of its module: name -> kind and `Learner`."""
+    """The blocks that a function calls by a name of its module: name -> kind and function."""
     code = getattr(function, "__code__", None)
+    named = {name: kind for kind, names in BLOCKS.items() for name in names}
     found = {}
     for name in code.co_names if code else ():
         value = function.__globals__.get(name)
-        if inspect.isfunction(value) and kind_of(value):
-            found[name] = kind_of(value), learner(value, kind_of(value))
+        kind = inspect.isfunction(value) and (named.get(name) or kind_of(value))
+        if kind:
+            found[name] = kind, value
     return found
 
 

@@ -35,21 +35,23 @@ def check_resnet50(function):
     name = calling.name_of(function)
     found, advice = _of_function(function, name)
     wrong = _wrong_blocks(function) if found else {}
-    if wrong:
+    if None in wrong.values():
+        found = [_blocks_first(name, wrong, "The network is checked when they can be called as the assignment does.")]
+    elif wrong:
         with standing_in(function, wrong):
             found, advice = _of_function(function, name)
-        found = [_blocks_first(name, wrong, found), *found]
+        rest = "What follows holds with right ones in their place." if found else "With right ones in their place it is right."
+        found = [_blocks_first(name, wrong, rest), *found]
     return graded(name, found, [] if found else advice)
 
 
 def _wrong_blocks(function):
-    """The blocks that a function is made of and that are not right: name -> `calling.Learner`."""
-    blocks = calling.blocks_in(function)
-    return {name: block for name, (kind, block) in blocks.items() if not _CHECKS[kind](block.function).passed}
+    """The blocks that a function is made of and that are not right: name -> `calling.Learner`, None for other parameters."""
+    blocks = calling.blocks_in(function).items()
+    return {name: calling.learner(block, kind) for name, (kind, block) in blocks if not _CHECKS[kind](block).passed}
 
 
-def _blocks_first(name, wrong, found):
-    rest = "What follows holds with right ones in their place." if found else "With right ones in their place it is right."
+def _blocks_first(name, wrong, rest):
     blocks, verb = " and ".join(wrong), "is" if len(wrong) == 1 else "are"
     return mistake("blocks_first", name=name, blocks=blocks, verb=verb, rest=rest)
 

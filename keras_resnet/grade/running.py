@@ -76,7 +76,7 @@ def build(learner, task, recorder):
     finally:
         if filtering:
             keras.config.enable_traceback_filtering()
-    return _returned(output, source, task)
+    return _returned(output, source, task, learner.function)
 
 
 def unwritten(name, kind, what):
@@ -84,16 +84,31 @@ def unwritten(name, kind, what):
     return mistake("unwritten", name=name, what=what, missing="; ".join(MISSING[kind]))
 
 
-def _returned(output, source, task):
+def _returned(output, source, task, function):
     if keras.backend.is_keras_tensor(output) and output is not source:
         return Outcome(source, output)
     if output is None and followers(source):
-        return Outcome(source, found=(mistake("no_return", name=task.name, x=task.x),))
+        return Outcome(source, found=(nothing_returned(function, task.name, task.x),))
     if output is None or output is source:
         what = "returns nothing" if output is None else "returns its input as it is"
         return Outcome(source, found=(unwritten(task.name, task.kind, what),))
     expected = "the tensor after the last ReLU"
     return Outcome(source, found=(mistake("wrong_type", name=task.name, received=described(output), expected=expected),))
+
+
+def nothing_returned(function, name, x):
+    """The `Mistake` of a function that has computed something, ``x`` in the end, and returns None."""
+    code = getattr(function, "__code__", None)
+    last = max((line for *_, line in code.co_lines() if line), default=0) if code else 0
+    lines = range(code.co_firstlineno, last + 1) if code else ()
+    blank = next((line for line in lines if _BLANK.match(linecache.getline(code.co_filename, line))), None)
+    return mistake("blank_here", **_where(code, blank)) if blank else mistake("no_return", name=name, x=x)
+
+
+def _where(code, line):
+    """A line of a function for a sentence: its number, with its cell, and its text."""
+    file = code.co_filename
+    return {"line": f"{line} of {file}" if file.startswith("cell ") else line, "code": linecache.getline(file, line).strip()}
 
 
 def described(value):
@@ -173,11 +188,9 @@ def failure(error, function, name):
     if twice:
         return mistake("name_twice", received=twice[1])
     frame, line = _place(error, function)
-    file = frame.f_code.co_filename if frame else ""
-    code = linecache.getline(file, line).strip()
-    where = {"line": f"{line} of {file}" if file.startswith("cell ") else line, "code": code or "..."}
-    if not code:
-        return mistake("error", name=name, **where, error=_text(error))
+    where = _where(frame.f_code, line) if frame else {"line": line, "code": ""}
+    if not where["code"]:
+        return mistake("error", name=name, line=where["line"], code="...", error=_text(error))
     return _of_line(error, frame, line, name, where) or _plain_failure(error, frame, function, name, where)
 
 
@@ -195,7 +208,7 @@ def _of_line(error, frame, line, name, where):
     blank = [key for key in used if seen[key] is None and _was_left_blank(frame, key, line)]
     if blank:
         return mistake("blank", **where, names=", ".join(blank))
-    if re.search(r"=\s*None\s*(#.*)?$|[(\[,]\s*None\b", code):
+    if _BLANK_WITHIN.search(code):
         return mistake("blank_here", **where)
     count = re.search(r"values to unpack \(expected (\d+)", str(error))
     if count and re.search(r"\bfilters?\w*\b", code):
@@ -208,6 +221,13 @@ def _of_line(error, frame, line, name, where):
     return None
 
 
+# What the assignment leaves to fill in: a line, the end of one, an argument by position, or one that a layer has to have.
+_BLANK = re.compile(r"\s*(\w+\s*=\s*)+None\b")
+_BLANK_WITHIN = re.compile(
+    r"=\s*None\s*(#.*)?$|[(\[,]\s*None\b|\b(filters|kernel_size|strides|padding|pool_size|units)\s*=\s*None\b"
+)
+
+
 def _was_left_blank(frame, key, line):
     """Whether the function sets a variable to None somewhere before a line."""
     code = frame.f_code
@@ -218,6 +238,7 @@ def _was_left_blank(frame, key, line):
 def _text(error):
     """An exception in one line, without what Keras puts around the message."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = re.sub(r"<(?:[\w.]*\.)?(\w+) object at 0x\w+>", r"\1(..)", text)
     text = re.sub(r"^Exception encountered when calling [^\n]*\n", "", text).split("Arguments received by")[0]
     return f"{type(error).__name__}: {textwrap.shorten(text, 300, placeholder=' ..')}".rstrip(".: ")
 

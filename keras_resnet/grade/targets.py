@@ -9,7 +9,7 @@ from keras_resnet.grade import calling
 
 SUBJECTS = ("identity block", "convolutional block", "network")
 # What is checked -> the names that the assignment has for it, what a function is to `calling.kind_of`, and its check.
-_NAMES = dict(zip(SUBJECTS, (("identity_block",), ("convolutional_block", "conv_block"), ("ResNet50",)), strict=True))
+_NAMES = dict(zip(SUBJECTS, (*calling.BLOCKS.values(), ("ResNet50",)), strict=True))
 _KINDS = {"identity block": "identity", "convolutional block": "conv"}
 CHECKS = dict(zip(SUBJECTS, ("check_identity_block", "check_conv_block", "check_resnet50"), strict=True))
 _KNOWN = {name for names in _NAMES.values() for name in names}

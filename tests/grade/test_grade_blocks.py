@@ -100,7 +100,7 @@ def test_the_sentence_says_what_and_where(mistake, says):
 
 def test_every_row_of_the_table_on_blocks_comes_up():
     named, rows = {row for *_, rows in CHANGED.values() for row in rows}, list(sentences.MISTAKES)
-    ends = {"unreadable", "stopped", "died", "exit", "files", "not_checked"}  # of the file and its process
+    ends = {"unreadable", "stopped", "died", "exit", "files", "memory", "not_checked"}  # of the file and its process
     assert set(rows[: rows.index("blocks_first")]) - ends - named == {"error_in"}
 
 
@@ -178,6 +178,8 @@ def test_what_is_wrong_gets_no_advice():
         ("a ReLU cut off far out", "The activation after the addition is ReLU with max_value=10000; expected a ReLU."),
         ("Add()([X, X])", "Both inputs of the addition are the end of the main path. One of them has to be the block's input"),
         ("Add()([X, X]), conv", "are the end of the main path; what was computed for the shortcut is not added."),
+        ("blanks for arguments", "A blank is left in line 8, `X = Conv2D(filters=None, kernel_size=None, strides=None,"),
+        ("blanks to the end", "A blank is left in line 17, `X = None`: None stands there."),
         ("names without the stage", "The layer 'resa_branch2a' has the same name whatever `stage` is: Keras builds no network"),
         ("a layer that is not called", "X is the layer Activation itself there, not a tensor; a layer has to be called on one"),
     ],
@@ -185,6 +187,12 @@ def test_what_is_wrong_gets_no_advice():
 def test_the_sentence_is_in_the_learners_words(mistake, says):
     kind, source, changes, _ = CHANGED[mistake]
     assert says in CHECKS[kind](function(changed(source, changes))).sentences[-1]
+
+
+def test_no_sentence_names_an_address():
+    source = changed(IDENTITY_V2, [("Conv2D(F1, ", "Conv2D(F1, initialiser=initializer(seed=0), ")])
+    sentence = kr.grade.check_identity_block(function(source)).sentences[0]
+    assert "{'initialiser': Constant(..)}" in sentence and "0x" not in sentence
 
 
 def test_a_blocks_own_option_is_no_blank():

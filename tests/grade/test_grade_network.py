@@ -96,6 +96,12 @@ def test_a_network_that_is_built_already_is_taken():
         ([], [("X_shortcut = X\n", "X_shortcut = 2 * X\n")], "identity_block, which is"),
         ([("axis=3", "axis=1")], [('padding="same"', 'padding="valid"')], "identity_block and convolutional_block, which are"),
         ([("return X", "pass")], [], "convolutional_block, which is"),
+        ([], [("Add()", "layers.Concatenate()")], "identity_block, which is"),
+        (
+            [("X = Add()", "X = layers.Concatenate()")],
+            [("X, X_shortcut]", "X, None]")],
+            "identity_block and convolutional_block, which are",
+        ),
     ],
 )
 def test_wrong_blocks_come_first_and_the_network_is_judged_without_them(conv, identity, blocks):
@@ -106,6 +112,25 @@ def test_wrong_blocks_come_first_and_the_network_is_judged_without_them(conv, id
     assert sorted(told.replace(",", "").split()) == sorted(blocks.replace(",", "").split())
     assert grade.sentences[0].endswith("With right ones in their place it is right.")
     assert function.__globals__["identity_block"].__code__.co_filename == "identity"  # back in its place
+
+
+@pytest.mark.parametrize(
+    ("conv", "identity", "blocks"),
+    [
+        ([("s=2, ", ""), ("(s, s)", "(2, 2)")], [], "convolutional_block, which is"),
+        ([], [("X, f, filters, ", "X, f, filters, letter, ")], "identity_block, which is"),
+        (
+            [("X, f, filters, s=2, ", "X, stride, ")],
+            [("X, f, filters, ", "X, f, F1, F2, F3, ")],
+            "convolutional_block and identity_block, which are",
+        ),
+    ],
+)
+def test_blocks_with_other_parameters_are_all_that_is_said(conv, identity, blocks):
+    grade = kr.grade.check_resnet50(of_blocks(changed(CONV_V3, conv), changed(IDENTITY_V3, identity)))
+    assert grade.mistakes == ("blocks_first",), grade
+    assert f"is made of {blocks} not right yet" in str(grade).replace("\n    ", " ")
+    assert grade.sentences[0].endswith("The network is checked when they can be called as the assignment does.")
 
 
 def test_what_is_wrong_with_the_network_itself_follows_its_blocks():

@@ -430,6 +430,24 @@ CHANGED = {
         ["layer_uncalled"],
     ),
     "a blank in the line": ("identity", IDENTITY_V1, [("Add()([X, X_shortcut])", "Add()([X, None])")], ["blank_here"]),
+    "blanks for arguments": (
+        "conv",
+        CONV_V3,
+        [("Conv2D(F2, kernel_size=f, strides=(1, 1)", "Conv2D(filters=None, kernel_size=None, strides=None")],
+        ["blank_here"],
+    ),
+    "blanks to the end": (
+        "identity",
+        IDENTITY_V2,
+        [(_ADDED, "    X = None\n    X = None\n")],
+        ["blank_here"],
+    ),
+    "a blank for the last ReLU": (
+        "conv",
+        CONV_V1,
+        [(_ADDED, "    X = Add()([X, X_shortcut])\n    X = None\n")],
+        ["blank_here"],
+    ),
     "a blank for the filters": ("conv", CONV_V1, [("F1, F2, F3 = filters", "F1, F2, F3 = None")], ["blank_here"]),
 }
 
