@@ -29,8 +29,9 @@ class Row:
     Attributes:
         submission: its path in the class's folder.
         result: ``"right"``: all three are; ``"incomplete"``: what is there is right; ``"not right"``; ``"not graded"``.
-        identity_block, convolutional_block, network: ``"right"``, ``"not right"`` or ``"missing"``.
-        sentences: a line for each mistake, the function's name before it; of what was not graded, why.
+        identity_block, convolutional_block, network: ``"right"``, ``"not right"`` or ``"missing"``; empty for what was not
+            graded.
+        sentences: a line for each mistake, beginning with the function's name; of what was not graded, why.
         advice: what does not count.
         notes: what was left out or assumed.
         seconds: how long it took.
@@ -39,9 +40,9 @@ class Row:
 
     submission: str
     result: str
-    identity_block: str = MISSING
-    convolutional_block: str = MISSING
-    network: str = MISSING
+    identity_block: str = ""
+    convolutional_block: str = ""
+    network: str = ""
     sentences: str = ""
     advice: str = ""
     notes: str = ""
@@ -157,10 +158,14 @@ def _of_grade(name, graded):
         submission=name,
         result=result,
         **{subject.replace(" ", "_"): word for subject, word in columns.items()},
-        sentences="\n".join(f"{each.name}: {sentence}" for each in graded.grades for sentence in each.sentences),
-        advice="\n".join(f"{each.name}: {advice}" for each in graded.grades for advice in each.advice),
+        sentences="\n".join(_named(each.name, sentence) for each in graded.grades for sentence in each.sentences),
+        advice="\n".join(_named(each.name, advice) for each in graded.grades for advice in each.advice),
         notes="\n".join(graded.notes),
     )
+
+
+def _named(name, sentence):
+    return sentence if sentence.startswith(name) else f"{name}: {sentence}"
 
 
 def _read(path):
@@ -207,16 +212,14 @@ def _page(rows, title):
 
 
 def _table_row(row):
-    words = [f'<td class="{word.replace(" ", "-")}">{word}</td>' for word in (row.result, *_verdicts(row))]
+    cells = zip(_VERDICTS, (row.result, row.identity_block, row.convolutional_block, row.network), strict=True)
+    words = [f'<td class="word {word.replace(" ", "-")}" data-of="{of}">{word}</td>' for of, word in cells]
     lines = [f"<li>{html.escape(line)}</li>" for line in row.sentences.splitlines()]
     lines += [f'<li class="aside">{html.escape(line)}</li>' for line in (*row.advice.splitlines(), *row.notes.splitlines())]
     return f"<tr><th>{html.escape(row.submission)}</th>{''.join(words)}<td><ul>{''.join(lines)}</ul></td></tr>"
 
 
-def _verdicts(row):
-    return row.identity_block, row.convolutional_block, row.network
-
-
+_VERDICTS = ("result", *SUBJECTS)
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -229,11 +232,12 @@ body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80r
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ border-top: 1px solid var(--line); padding: .45rem .6rem; text-align: left; vertical-align: top; }}
 tbody th {{ font-weight: 600; overflow-wrap: anywhere; }}
-td.right {{ color: var(--good); }} td.not-right, td.not-graded {{ color: var(--bad); }}
+td.word {{ white-space: nowrap; }} td.right {{ color: var(--good); }} td.not-right, td.not-graded {{ color: var(--bad); }}
 ul {{ margin: 0; padding-left: 1.1rem; }} li.aside {{ opacity: .7; }}
 @media (max-width: 50rem) {{
   thead {{ display: none; }} tr, th, td {{ display: block; border: 0; padding: .15rem 0; }}
   tr {{ border-top: 1px solid var(--line); padding: .6rem 0; }}
+  td.word:before {{ content: attr(data-of) ": "; color: CanvasText; }} td.word:empty {{ display: none; }}
 }}
 </style>
 <h1>{title}</h1>

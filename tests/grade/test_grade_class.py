@@ -122,7 +122,9 @@ def test_a_row_for_each_with_a_verdict_for_each_block(handed_in, tmp_path, quick
     assert [found["b.py"][column] for column in columns] == ["right", "right", "missing"]
     assert found["c.py"]["sentences"] == "identity_block: =a <b> mistake" and found["c.py"]["notes"] == "a note"
     assert found["d.py"]["sentences"] == "d.py is broken" and found["e.ipynb"]["sentences"].startswith("e.ipynb is no notebook")
+    assert {found[name][column] for name in ("d.py", "e.ipynb") for column in columns} == {""}
     page = (tmp_path / "grades.html").read_text()
+    assert '<td class="word missing" data-of="network">missing</td>' in page
     assert "=a &lt;b&gt; mistake" in page and "<b> mistake" not in page and "1 right, 1 incomplete, 1 not right" in page
     assert said[-1].startswith("5/5 ")
 
@@ -228,9 +230,9 @@ def test_no_submission_touches_another(command, handed_in, tmp_path):
     assert "not let a submission send a signal to another process" in reads[1] and "write" in reads[2]
     ends = rows["ends.py"]["sentences"].splitlines()
     assert ends == [
-        "identity_block: identity_block had not come to an end after 20 s and was stopped; is there a loop without one?",
-        "convolutional_block: convolutional_block wrote more than 256 MB of files and was stopped.",
-        "ResNet50: ResNet50 was not checked, for convolutional_block did not come to its end: mend that first.",
+        "identity_block had not come to an end after 20 s and was stopped; is there a loop without one?",
+        "convolutional_block wrote more than 256 MB of files and was stopped.",
+        "ResNet50 was not checked, for convolutional_block did not come to its end: mend that first.",
     ]
     assert [rows["wrong/mine.ipynb"][key] for key in ("identity_block", "convolutional_block", "network")] == [
         "not right",
