@@ -2,8 +2,9 @@
 
 import dataclasses
 import os
+from collections import Counter
 
-from keras_resnet.cli.output import add_common, result, say
+from keras_resnet.cli.output import add_common, result, say, table
 
 DESCRIPTION = """\
 Checks identity_block, convolutional_block (or conv_block) and ResNet50 of a notebook or module against the
@@ -57,8 +58,8 @@ def _folder(arguments):
 
 
 def _table(rows):
-    """A line for each submission, and how many of each result."""
-    wide = max(len(row.submission) for row in rows)
-    lines = [f"{row.submission:{wide}}  {row.result}" for row in rows]
-    results = list(dict.fromkeys(row.result for row in rows))
-    return "\n".join([*lines, ", ".join(f"{sum(row.result == each for row in rows)} {each}" for each in results)])
+    """The lines of a table of verdicts, and how many there are of each result."""
+    header = ("submission", "result", "identity block", "convolutional block", "network")
+    cells = [(row.submission, row.result, row.identity_block, row.convolutional_block, row.network) for row in rows]
+    counts = Counter(row.result for row in rows)
+    return [*table(header, cells), ", ".join(f"{count} {word}" for word, count in counts.items())]

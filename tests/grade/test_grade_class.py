@@ -242,7 +242,10 @@ def test_no_submission_touches_another(command, handed_in, tmp_path):
     assert "padding='valid'" in rows["wrong/mine.ipynb"]["sentences"].splitlines()[0]
     assert (handed_in / "right.py").read_text() == RIGHT
     assert table(tmp_path / "grades.csv")["right.py"]["result"] == "right"
-    assert command("grade", handed_in, "--csv", tmp_path / "grades.csv", check=0).stderr.startswith("4 of 4 stand in the table")
+    again = command("grade", handed_in, "--csv", tmp_path / "grades.csv", check=0)
+    assert again.stderr.startswith("4 of 4 stand in the table")
+    lines = [line.split("  ") for line in again.stdout.splitlines()]
+    assert [cell.strip() for cell in lines[3] if cell] == ["right.py", *4 * ["right"]] and lines[-1] == ["3 not right, 1 right"]
 
 
 def test_a_class_needs_a_folder(command, tmp_path):
