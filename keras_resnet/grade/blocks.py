@@ -131,7 +131,7 @@ def _again(learner, kind, first):
 
 def _default_stride(learner):
     default = learner.defaults.get("stride", 2)
-    return [] if default in (2, (2, 2), [2, 2]) else [mistake("default_stride", name=learner.name, received=default)]
+    return [] if default in (2, (2, 2), [2, 2]) else [mistake("default_stride", name=learner.name, received=repr(default))]
 
 
 def _initialised(graph, learner, recorder, task):

@@ -152,7 +152,10 @@ def _ignored(model, options, shape, classes):
     """The arguments that have no effect on a model."""
     roles, found = {role: key for key, role in options.items()}, []
     received = tuple(model.inputs[0].shape[1:]) if getattr(model, "inputs", None) else shape
-    if "shape" in roles and received != shape:
+    if "shape" in roles and received not in (shape, _SIZES[0][0]):
+        what = f"input for {roles['shape']}={shape}"
+        found.append(mistake("departure", what=what, here=received, there=shape))
+    elif "shape" in roles and received != shape:
         facts = {"argument": roles["shape"], "given": shape, "received": f"the input {received}"}
         found.append(mistake("argument_ignored", **facts, place="the input is made: Input(input_shape)"))
     outputs = model.outputs[0].shape[-1] if getattr(model, "outputs", None) else classes

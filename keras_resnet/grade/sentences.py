@@ -17,6 +17,9 @@ MISTAKES = {
     "blank_here": "A blank is left in line {line}, `{code}`: None stands there.",
     "layer_uncalled": "{name} stops in line {line}, `{code}`: {variable} is the layer {what} itself there, not a tensor; a "
     "layer has to be called on one: {what}(..)({variable}).",
+    "list_wanted": "{name} stops in line {line}, `{code}`: the layer takes both tensors as one list: Add()([X, X_shortcut]).",
+    "list_given": "{name} stops in line {line}, `{code}`: a list stands there in place of one number; `filters` holds three, "
+    "F1, F2, F3 = filters.",
     "stopped": "{name} had not come to an end after {seconds:g} s and was stopped; is there a loop without one?",
     "died": "{name} brought its process to an end ({how}); it may use {megabytes} MB of memory.",
     "files": "{name} wrote more than {megabytes} MB of files and was stopped.",

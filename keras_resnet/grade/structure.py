@@ -261,7 +261,7 @@ def function_of(part):
     name = getattr(getattr(layer, "activation", None), "__name__", None) or with_article(type(layer).__name__)
     if name == "<lambda>":
         return "a lambda that computes something else"
-    return f"a function called {name} that computes something else" if name.lower() == "relu" else name
+    return f"a function called {name} that computes something else" if name.lower() == "relu" and part.kind != "relu" else name
 
 
 def _shortcut(reading, task):

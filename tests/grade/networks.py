@@ -183,6 +183,12 @@ WRONG = {
         "The whole network has trainable=False, so that it never learns",
     ),
     "no softmax": (', activation="softmax"', "", ["softmax"], "The last layer's activation is linear; expected softmax."),
+    "a ReLU before the softmax": (
+        _DENSE,
+        _DENSE.replace("softmax", "relu") + "    X = layers.Softmax()(X)\n",
+        ["softmax"],
+        "The last layer's activation is relu; expected softmax.",
+    ),
     "sigmoid": ('"softmax"', '"sigmoid"', ["softmax"], "The last layer's activation is sigmoid; expected softmax."),
     "two softmaxes": (
         _DENSE,
@@ -207,6 +213,18 @@ WRONG = {
         "Input((64, 64, 3))",
         ["argument_ignored"],
         "`input_shape` changes nothing: for input_shape=(56, 48, 4) the network has the input (64, 64, 3).",
+    ),
+    "height and width swapped": (
+        "Input(input_shape)",
+        "Input((input_shape[1], input_shape[0], input_shape[2]))",
+        ["departure"],
+        "Not as in ResNet-50: input for input_shape=(56, 48, 4): here (48, 56, 4); expected (56, 48, 4).",
+    ),
+    "gray images": (
+        "Input(input_shape)",
+        "Input((64, 64, 1))",
+        ["departure"],
+        "Not as in ResNet-50: input for input_shape=(64, 64, 3): here (64, 64, 1); expected (64, 64, 3).",
     ),
     "a plain network": (
         "convolutional_block(X, 3, [F, F, 4 * F], s=s)",

@@ -179,6 +179,8 @@ def test_what_is_wrong_gets_no_advice():
         ("Add()([X, X])", "Both inputs of the addition are the end of the main path. One of them has to be the block's input"),
         ("Add()([X, X]), conv", "are the end of the main path; what was computed for the shortcut is not added."),
         ("blanks for arguments", "A blank is left in line 10, `X = Conv2D(filters=None, kernel_size=None, strides=None,"),
+        ("a stride that is text", "convolutional_block has the stride '2' by default; the assignment's is 2."),
+        ("all filters for one", "a list stands there in place of one number; `filters` holds three, F1, F2, F3 = filters."),
         ("blanks to the end", "A blank is left in line 17, `X = None`: None stands there."),
         ("names without the stage", "The layer 'resa_branch2a' has the same name whatever `stage` is: Keras builds no network"),
         ("a layer that is not called", "X is the layer Activation itself there, not a tensor; a layer has to be called on one"),

@@ -429,6 +429,28 @@ CHANGED = {
         [("    X_shortcut = BatchNormalization(axis=3)(X_shortcut)", "    X_shortcut = BatchNormalization(axis=3)")],
         ["layer_uncalled"],
     ),
+    "two tensors without a list": ("identity", IDENTITY_V1, [("([X, X_shortcut])", "(X, X_shortcut)")], ["list_wanted"]),
+    "two tensors without a list, conv": (
+        "conv",
+        CONV_V3,
+        [("Add()([X, X_shortcut])", "layers.add(X, X_shortcut, X)")],
+        ["list_wanted"],
+    ),
+    "all filters for one": ("conv", CONV_V1, [("F1, F2, F3 = filters", "F1 = F2 = F3 = filters")], ["list_given"]),
+    "all filters for one, in a loop": ("identity", LOOP, [("Conv2D(count,", "Conv2D(filters,")], ["list_given"]),
+    "an exponential of almost nothing": (
+        "identity",
+        IDENTITY_V3,
+        [(_ADDED, _ADDED.replace('Activation("relu")', "layers.ELU(alpha=1e-7)"))],
+        ["activation"],
+    ),
+    "a slope of almost nothing": (
+        "conv",
+        CONV_V3,
+        [(_ADDED, _ADDED.replace('Activation("relu")', "layers.LeakyReLU(negative_slope=1e-7)"))],
+        ["activation"],
+    ),
+    "a stride that is text": ("conv", CONV_V1, [("s=2", "s='2'")], ["default_stride"]),
     "a blank in the line": ("identity", IDENTITY_V1, [("Add()([X, X_shortcut])", "Add()([X, None])")], ["blank_here"]),
     "blanks for arguments": (
         "conv",
