@@ -67,9 +67,9 @@ def _of_function(function, name):
         model, found, remarks = _built(function, name, {key: given.get(role, role) for key, role in options.items()})
         taken = [given[role] if role in options.values() else default for role, default in zip(given, _SIZES[0], strict=True)]
         if model is not None:
-            found, more = _of_model(model, name, *taken, values=not number)
+            found = _ignored(model, options, shape, classes)
+            found, more = (found, []) if found else _of_model(model, name, *taken, values=not number)
             remarks += more
-            found = _ignored(model, options, shape, classes) or found
         if found:
             return found, []
         advice += remarks
@@ -127,6 +127,8 @@ def _of_model(model, name, shape, classes, values=True):
     output = tuple(graph.outputs[0].shape)
     if not found and output != (None, classes):
         found = [mistake("output", received=output, classes=classes, expected=(None, classes))]
+    if not found and tuple(graph.source.shape[1:]) != tuple(shape):
+        found = [mistake("departure", what="input", here=tuple(graph.source.shape[1:]), there=shape)]
     found = found or (network_values.mistakes(graph, network, shape) if values else [])
     return found, [] if found else _advice(network, graph.layers)
 

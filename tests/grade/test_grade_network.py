@@ -88,6 +88,9 @@ def test_a_network_that_is_built_already_is_taken():
     assert not grade.passed and np.all([bool(sentence) for sentence in grade.sentences])
     assert grade.mistakes == ("not_a_resnet",)
     assert kr.grade.check_resnet50(assignment_v3.ResNet50()).passed
+    for shape in ((64, 64, 1), (56, 64, 3)):
+        grade = kr.grade.check_resnet50(assignment_v3.ResNet50(input_shape=shape))
+        assert grade.sentences == (f"Not as in ResNet-50: input: here {shape}; expected (64, 64, 3).",)
 
 
 @pytest.mark.parametrize(
