@@ -28,7 +28,10 @@ _SIGNATURES = (
 
 
 def describe(path):
-    """What the file is, judged by its first bytes and never by its name: ``"an HTML page"``, ``"a zip archive"`` ..."""
+    """What stands at a path, a file judged by its first bytes, never by its name: ``"an HTML page"``, ``"a folder"`` ..."""
+    path = Path(path)
+    if not path.is_file():  # a pipe would be waited for
+        return "a folder" if path.is_dir() else "a pipe or a device" if path.exists() else "not there"
     with open(path, "rb") as stream:
         head = stream.read(1024)
     if not head:
@@ -97,6 +100,28 @@ def hdf5_length(path):
     else:
         return None
     return int.from_bytes(head[start : start + size], "little") if size in (4, 8) else None
+
+
+def read_arrays(path):
+    """NumPy's archive of arrays (`np.savez`) as a dict; nothing in it is run.
+
+    Raises:
+        KerasResNetError: why it is no such archive, or a damaged one; the text does not name the file.
+    """
+    import numpy as np
+
+    try:
+        kind = describe(path)
+        if kind != "a zip archive":
+            raise KerasResNetError(f"it is {kind}, expected NumPy's archive of arrays")
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as problem:  # the readers of zip, zlib and NumPy raise nearly every built-in exception on damaged bytes
+        raise KerasResNetError(" ".join(str(problem).split()) or type(problem).__name__) from None
+    foreign = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if foreign:
+        raise KerasResNetError(f"its member {foreign[0]!r} is no array")
+    return arrays
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 run.json        recipe, data fingerprint, versions, seed, class names, preprocessing, results
 model.keras     the trained network with its scaling in front: takes raw pixels
 weights.h5      its weights in the layout that Keras 1 and 2 read; loads into the bare network
+images.npz      by what the run's images are recognised: see `data.recognition`
 log.csv         a line an epoch: loss and accuracy in training and validation; images_per_second, of the median step;
                 learning_rate; seconds, of the epoch; waiting, the share of its time without a batch to work on
 curves.png  confusion.png  mistakes.png  report.html
@@ -17,7 +18,7 @@ from pathlib import Path
 from keras_resnet.errors import RunError
 from keras_resnet.files import leftovers, whole
 
-LOCK = ".lock"
+LOCK, IMAGES = ".lock", "images.npz"
 
 
 class Workdir:

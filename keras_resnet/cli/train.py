@@ -45,6 +45,7 @@ def add_arguments(parser):
     parser.add_argument("--test-fraction", type=float, metavar="F", help=text)
     text = "columns file and group: the photographs of one group stay on one side"
     parser.add_argument("--groups", metavar="FILE.csv", help=text)
+    parser.add_argument("--skip-bad", action="store_true", help="leave out photographs that cannot be read")
     text = "read images from the disk as they are needed (default: where a split has more than 100 MB of pixels)"
     parser.add_argument("--stream", action=argparse.BooleanOptionalAction, default=None, help=text)
     text = "start from a run folder or a weight file; without one, from random weights"
@@ -143,7 +144,7 @@ def _report(outcome, arguments):
 def _keywords(arguments):
     """The keyword arguments of `train.run`."""
     names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard", "remat")
-    names += ("test_fraction", "groups", "stream", "fast")
+    names += ("test_fraction", "groups", "skip_bad", "stream", "fast")
     keywords = {name: getattr(arguments, name) for name in names}
     given = {name: getattr(arguments, name) for name in (*_NUMBERS, "precision", "freeze")}
     keywords |= {name: value for name, value in given.items() if value is not None}

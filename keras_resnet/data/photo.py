@@ -83,4 +83,5 @@ def _square(image, size):
 
 def resize(images, size):
     """Images uint8 `(N, H, W, 3)` as `(N, size, size, 3)`: bilinear, with antialiasing where they get smaller (Pillow's)."""
-    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images])
+    resized = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images]
+    return np.array(resized, np.uint8).reshape(-1, size, size, 3)

@@ -7,6 +7,7 @@ import numpy as np
 from keras_resnet.data import SignsSet, Split, split_indices
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.errors import DataError
+from keras_resnet.train.opened import open_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +20,8 @@ class Images:
         validation: `Split`, or None without.
         set_shape: `(H, W, 3)` of the images as the set has them.
         fingerprint: of the set as it was read.
+        marks: dict of ``train``, ``validation`` and ``test`` to the marks of these images; see `data.recognition`.
+        skipped: a line for each photograph that was left out as unreadable.
     """
 
     signs: SignsSet
@@ -26,10 +29,12 @@ class Images:
     validation: Split | None
     set_shape: tuple
     fingerprint: str
+    marks: dict
+    skipped: tuple
 
 
 def read(path, options):
-    """Reads a set and chooses its images.
+    """Reads a set, opens every image of it, and chooses those of the run.
 
     Args:
         path: of a SIGNS set or a folder of photographs.
@@ -39,16 +44,28 @@ def read(path, options):
         DataError: the set is damaged, or an option cannot be met by it.
     """
     # The test images hang on no seed of training.
-    how = {name: getattr(options, name) for name in ("test_fraction", "groups", "stream")}
+    how = {name: getattr(options, name) for name in ("test_fraction", "groups")}
     if is_photographs(path):
-        whole = signs = load(path, size=options.size, **how)
+        signs, marks, skipped = open_all(load(path, size=options.size, stream=True, **how), options, photographs=True)
+        whole = signs
     else:
-        whole = load(path, **how)
+        whole = load(path, stream=options.stream, **how)
         signs = whole if options.size is None else whole.resized(options.size)
-    train, validation = cut(signs.train, options.validation_fraction, options.seed)
+        signs, marks, skipped = open_all(signs, options)
+    train, validation = _chosen(signs.train, options, signs.class_names)
+    # The same choice from the marks, which hangs on labels and groups alone.
+    marked = _chosen(Split(marks["train"], signs.train.labels, signs.train.groups), options, signs.class_names)
+    parts = {name: part.images for name, part in zip(("train", "validation"), marked, strict=True) if part is not None}
+    marks = {"validation": marks["train"][:0], **parts, "test": marks["test"]}
+    return Images(signs, train, validation, whole.image_shape, whole.fingerprint(), marks, skipped)
+
+
+def _chosen(split, options, class_names):
+    """The images to train on and those to validate on (None without) of a training split."""
+    train, validation = cut(split, options.validation_fraction, options.seed)
     if options.per_class is not None:
-        train = few(train, options.per_class, signs.class_names, options.seed)
-    return Images(signs, train, validation, whole.image_shape, whole.fingerprint())
+        train = few(train, options.per_class, class_names, options.seed)
+    return train, validation
 
 
 def cut(split, fraction, seed):

@@ -22,6 +22,7 @@ class Options:
         stream: whether the images stay on the disk and are read, or photographs decoded, as they are needed; None where a split
             has more than 100 MB of pixels. See `data.stored` for the order that they then come in.
         test_fraction: of a folder of photographs without `train` and `test`, the share to test on; see `data.load_folder`.
+        skip_bad: whether photographs that cannot be read are left out; else they end the run before its first step.
         groups: None, or the CSV file of such a folder that says which photographs belong together.
         weights: None for random weights; a run folder, a weight file of any library, or a name that `create_model` takes.
             The classifier is loaded where its classes are the set's.
@@ -45,6 +46,7 @@ class Options:
     stream: bool | None = None
     test_fraction: float | None = None
     groups: object = None
+    skip_bad: bool = False
     weights: object = None
     fast: bool = False
     remat: bool = False

@@ -59,6 +59,7 @@ def new_record(setup, out):
             "fingerprint": images.fingerprint,
             "shape": list(images.signs.image_shape),
             "set_shape": list(images.set_shape),
+            "skipped": list(images.skipped),
             "train": len(images.signs.train),
             "used": len(images.train),
             "validation": len(images.validation or ()),
@@ -87,7 +88,7 @@ def _command(setup, out):
     flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
     flags |= {
         name: getattr(options, name)
-        for name in ("size", "per_class", "weights", "test_fraction", "groups", "fast", "tensorboard", "remat")
+        for name in ("size", "per_class", "weights", "test_fraction", "groups", "skip_bad", "fast", "tensorboard", "remat")
         if getattr(options, name)
     }
     if options.stream is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_resnet.data import recognition
 from keras_resnet.data.pipeline import Batches, faults_told, feed
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
@@ -23,7 +24,7 @@ from keras_resnet.train.record import changed_numbers, check_claim, claim, new_r
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
-from keras_resnet.workdir import Workdir
+from keras_resnet.workdir import IMAGES, Workdir
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _lead(setup, workdir, record, resume):
             setup.options.say(f"{workdir.path} is complete: nothing is left to do")
         else:
             workdir.tidy()
+            recognition.save(workdir / IMAGES, setup.images.marks)
         setup.crew.tell("claim", status)
         if status != "complete":
             _train(setup, workdir, record)
@@ -251,7 +253,7 @@ def _finish(workdir, setup, speed):
     if epochs < setup.recipe.epochs:
         setup.options.say(f"Stopped early, after {epochs} of {setup.recipe.epochs} epochs; the last epoch counts")
     setup.options.say(f"Evaluating on {len(signs.test):,} test images")
-    scores = evaluation.report(workdir.path, signs)
+    scores = evaluation.report(workdir.path, signs, say=setup.options.say)
     seconds = math.fsum(value for value in log.get("seconds", ()) if math.isfinite(value))
     result = {"seconds": seconds, "images_per_second": speed, "epochs": epochs, "stopped_early": epochs < setup.recipe.epochs}
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
