@@ -1,6 +1,7 @@
 """What every command shares: the ``--json`` and ``--debug`` flags, and where results and progress go."""
 
 import json
+import math
 import sys
 
 
@@ -17,5 +18,17 @@ def say(text):
 
 
 def result(value, text, as_json):
-    """Prints a result on standard output: ``value`` as one JSON value, or ``text``."""
-    print(json.dumps(value, indent=2) if as_json else text)
+    """Prints a result on standard output: ``value`` as one JSON value, or ``text``.
+
+    A number that is not finite, which JSON has no word for, becomes null.
+    """
+    print(json.dumps(_finite(value), indent=2, allow_nan=False) if as_json else text, flush=True)
+
+
+def _finite(value):
+    """The same value with None for every NaN and infinity in it."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

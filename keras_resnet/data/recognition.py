@@ -1,9 +1,9 @@
 """Recognising images by what they show, wherever they lie and whatever their files are called.
 
-An image's mark is the first 16 bytes of a hash of its pixels, and its mean colours on a grid of 8 x 8. Equal pixels have equal
-hashes. A picture that was resized or compressed again has other pixels, and nearly the same mean colours: of 1,642 photographs of
-hands the colours at 32, 48, 64, 100 and 128 pixels, and after JPEG at quality 50, differ by 2.4 or less (root mean square, of 255);
-those of two photographs, also of one person before one wall, by 6.9 or more.
+An image's mark is a hash of its pixels, and its mean colours on a grid of 8 x 8. Equal pixels have equal hashes. A picture that
+was resized or compressed again has other pixels, and nearly the same mean colours: of 1,642 photographs of hands the colours at
+32, 48, 64, 100 and 128 pixels, and after JPEG at quality 50, differ by 2.4 or less (root mean square, of 255); those of two
+photographs, also of one person before one wall, by 6.9 or more.
 """
 
 import hashlib
@@ -75,8 +75,8 @@ def alike(given, known):
 
 def save(path, known):
     """Writes the marks of a run's images, a dict of the names in `PARTS`, as NumPy's archive."""
-    with whole(path) as temporary, open(temporary, "wb") as stream:
-        np.savez(stream, **{part: known[part] for part in PARTS})
+    with whole(path) as temporary:
+        np.savez(temporary, **{part: known[part] for part in PARTS})
 
 
 def load(path):

@@ -16,6 +16,7 @@ from keras_resnet.workdir import IMAGES, Workdir
 
 # Keys of `run.json` that the page shows, where they are there.
 _SETTINGS = ("seed", "validation_fraction", "size", "per_class", "weights", "recipe", "numerics", "versions")
+_NEEDED = ("class_names", "data.shape")  # of `run.json`, to read images as the run's network takes them
 
 
 def report(run, data, *, out=None, all_images=False, say=print):
@@ -40,7 +41,7 @@ def report(run, data, *, out=None, all_images=False, say=print):
             resizes these too); or the run was trained on images of it, and none is of the run's own test images.
     """
     workdir = Workdir(run)
-    record = workdir.read()
+    record = workdir.read("model", "command", "recipe", *_NEEDED)
     signs = test_images(workdir, data, all_images=all_images, say=say)
     scores = score(predict(workdir.load_model(), signs.test.images), signs.test.labels, signs.class_names)
     if out is not None:
@@ -55,7 +56,7 @@ def test_images(workdir, data, *, all_images=False, say=print):
         workdir: the `Workdir` of the run.
         data, all_images, say: as for `report`.
     """
-    record, given = workdir.read(), hasattr(data, "test")
+    record, given = workdir.read(*_NEEDED), hasattr(data, "test")
     parted = given or not is_photographs(data) or has_parts(data)
     signs = as_in_run(record, data if given else _load(record, data, parted))
     if all_images:
@@ -95,15 +96,15 @@ def _unseen(workdir, signs, known, say):
     near = recognition.alike(marks[parts == ""], np.concatenate([known["train"], known["validation"]]))
     if near.any():
         say(
-            f"{near.sum():,} of the {count:,} images look like images that the run was trained on or validated with, at another "
-            "size or compression: if they are the same pictures, the figures flatter"
+            f"{near.sum():,} of the {count:,} images look like images that the run was trained on or validated with, at "
+            "another size or compression: if they are the same pictures, the figures flatter"
         )
     return dataclasses.replace(signs, test=signs.test.chosen(np.flatnonzero(~seen))) if seen.any() else signs
 
 
 def _check_unknown(workdir, signs, parted, say):
     """For a run without marks: a DataError where it may well have been trained on the images, else a line that says so."""
-    told = f"{workdir / IMAGES} is missing, as in runs of earlier versions: whether the run was trained on these images is unknown"
+    told = f"{workdir / IMAGES} is missing, as in runs of earlier versions: whether the run has seen these images is unknown"
     if not parted:
         raise DataError(
             f"{told}; name a set with test images of its own, or look at all {len(signs.test):,} with --all (all_images=True)"

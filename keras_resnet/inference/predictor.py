@@ -30,8 +30,8 @@ class Predictor:
 
     def __init__(self, run):
         workdir = Workdir(run)
-        self._record = workdir.read()
         self._model = workdir.load_model()
+        self._record = workdir.read("class_names", "data.shape", "data.photos.brightness", "data.photos.contrast")
         self.class_names = tuple(self._record["class_names"])
         self.image_shape = tuple(self._record["data"]["shape"])
 

@@ -7,6 +7,8 @@ import time
 import keras
 import numpy as np
 
+from keras_resnet.errors import DataError, RunError
+from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
 
 
@@ -53,7 +55,7 @@ class Log(keras.callbacks.Callback):
     def __init__(self, path, epoch, write=True):
         super().__init__()
         self.path, self.write = path, write
-        self.rows = [row for row in _rows(path) if int(row["epoch"]) < epoch]
+        self.rows = _rows(path, epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch, **{name: repr(float(value)) for name, value in logs.items()}})
@@ -67,11 +69,21 @@ class Log(keras.callbacks.Callback):
             writer.writerows(self.rows)
 
 
-def _rows(path):
-    if not path.exists():
+def _rows(path, epoch):
+    """The lines of the epochs before one, dicts of str."""
+    if not epoch or not path.exists():
         return []
+    numbers = read_own_log(path)["epoch"]
     with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        return [row for row, number in zip(csv.DictReader(stream), numbers, strict=True) if number < epoch]
+
+
+def read_own_log(path):
+    """The columns of a run's log, as `evaluate.log.read_log` returns them; a RunError says how to go on with a damaged one."""
+    try:
+        return read_log(path, needed=("epoch", "loss", "accuracy"))
+    except DataError as problem:
+        raise RunError(f"{problem}; mend that file, or remove it: --resume goes on without its lines") from None
 
 
 class StopEarly(keras.callbacks.Callback):

@@ -98,7 +98,8 @@ class _Progress:
 def _refusal(faults, total):
     if len(faults) == 1:
         return f"{faults[0]}; --skip-bad (skip_bad=True) leaves it out"
-    return f"{len(faults):,} of {total:,} photographs cannot be read, --skip-bad (skip_bad=True) leaves them out: {faults[0]} ..."
+    told = f"{len(faults):,} of {total:,} photographs cannot be read; --skip-bad (skip_bad=True) leaves them out"
+    return f"{told}; the first: {faults[0]}"
 
 
 def _tell(faults, total, say):

@@ -20,6 +20,11 @@ from keras_resnet.version import __version__
 _FIXED = (
     "model", "recipe", "seed", "validation_fraction", "size", "per_class", "weights", "class_names", "stream", "photographs",
 )  # fmt: skip
+# What is left to do of a run: train; make the network of the last checkpoint; test it; nothing.
+TO_TRAIN, TO_SAVE, TO_TEST, DONE = "train", "save", "test", "nothing"
+_RESULT = (
+    "seconds", "epochs", "test.accuracy", "test.accuracy_interval", "test.balanced_accuracy", "test.loss", "test.images",
+)  # fmt: skip
 PHOTOS = 512  # of a set on the disk, looked at for `photo_statistics`
 
 # Mode of `preprocess_input` -> what the saved model does to pixels itself.
@@ -120,37 +125,69 @@ def photo_statistics(images):
     return {name: [float(value.mean()), float(value.std())] for name, value in values.items()}
 
 
-def claim(workdir, record, resume):
+def claim(workdir, record, resume, say):
     """Makes a folder this run's own: writes the record, or compares it with the one that is there.
 
     Returns:
-        ``"running"`` or ``"complete"``.
+        What is left to do; see `check_claim`.
 
     Raises:
         RunError: the folder holds something else, a run and ``resume`` is off, or a run of other settings or data.
     """
-    status = check_claim(workdir, record, resume)
-    if status is None:
+    stage = check_claim(workdir, record, resume, say)
+    if stage is None:
         workdir.write(record)
-    return status or record["status"]
+    return stage or TO_TRAIN
 
 
-def check_claim(workdir, record, resume):
-    """The status of the run that a folder holds, None where there is none; errors as in `claim`. Writes nothing."""
+def check_claim(workdir, record, resume, say):
+    """What is left to do of the run that a folder holds; errors as in `claim`. Writes nothing.
+
+    Args:
+        workdir: the `Workdir`.
+        record: of the run that is asked for.
+        resume: whether it may be there already.
+        say: told, in a line, of what is unlike the beginning and no hindrance.
+
+    Returns:
+        None where there is no run; `TO_TRAIN`; `TO_SAVE` where all epochs are done, and the network is to be made of the last
+        checkpoint; `TO_TEST` where it stands; `DONE`.
+    """
     if not workdir.exists():
         if not workdir.is_free():
             raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
         return None
     if not resume:
         raise RunError(f"{workdir.path} holds a run already; go on with it by --resume, or name another folder with --out")
-    old = workdir.read()
+    old = workdir.read("status", "model", "recipe.name", "recipe.epochs", "seed", "class_names", "data.fingerprint", "versions")
     for key in _FIXED:
         difference = _difference(key, old.get(key), record[key])
         if difference:
             raise RunError(f"{workdir.path} was begun with {difference}")
+    stage = _stage(workdir, old, say)
+    stage = _stage(workdir, old, say)
     if old["data"]["fingerprint"] != record["data"]["fingerprint"]:
-        raise RunError(f"The images in {record['data']['path']} have changed since the run in {workdir.path} was begun")
-    return old["status"]
+        told = f"The images in {record['data']['path']} have changed since the run in {workdir.path} was begun"
+        if stage in (TO_TRAIN, DONE):
+            raise RunError(told)
+        say(f"{told}; its training is done, and what is left is done with the images as they are now")
+    return stage
+
+
+def _stage(workdir, old, say):
+    """What is left to do of a run, by its record and the files that are there."""
+    if old["status"] == "running":
+        return TO_SAVE if workdir.epochs() >= old["recipe"]["epochs"] else TO_TRAIN
+    damage = workdir.damage()
+    if damage is None and old["status"] == "trained":
+        return TO_TEST
+    if damage is None:
+        workdir.read(*(f"result.{name}" for name in _RESULT))
+        return DONE
+    if not workdir.epochs():
+        raise RunError(f"{damage}; there is no checkpoint to make it from: restore it from a copy, or train in another folder")
+    say(f"{damage}; it is made anew from the last checkpoint")
+    return TO_SAVE
 
 
 def changed_numbers(old, new):

@@ -10,17 +10,16 @@ from keras_resnet.data import recognition
 from keras_resnet.data.pipeline import Batches, faults_told, feed
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
-from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
 from keras_resnet.repeatable import deterministic
 from keras_resnet.train import callbacks
-from keras_resnet.train.checkpoint import Checkpoint, checkpoints, epochs_of, restore
+from keras_resnet.train.checkpoint import Checkpoint, restore
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster
 from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
-from keras_resnet.train.record import changed_numbers, check_claim, claim, new_record
+from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, changed_numbers, check_claim, claim, new_record
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
@@ -97,25 +96,28 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
 
 def _lead(setup, workdir, record, resume):
     """The run in the process that writes its folder; the others follow."""
-    check_claim(workdir, record, resume)  # so that a folder of something else is not even locked
+    say = setup.options.say
+    check_claim(workdir, record, resume, say=lambda line: None)  # so that a folder of something else is not even locked
     with _disk_faults_told(workdir, record), locked(workdir.path):
-        status = claim(workdir, record, resume)
-        if status == "complete":
-            setup.options.say(f"{workdir.path} is complete: nothing is left to do")
+        stage = claim(workdir, record, resume, say)
+        if stage == DONE:
+            say(f"{workdir.path} is complete: nothing is left to do")
         else:
             workdir.tidy()
-            recognition.save(workdir / IMAGES, setup.images.marks)
-        setup.crew.tell("claim", status)
-        if status != "complete":
-            _train(setup, workdir, record)
+            if workdir.read()["data"]["fingerprint"] == setup.images.fingerprint:
+                recognition.save(workdir / IMAGES, setup.images.marks)
+        setup.crew.tell("claim", stage)
+        if stage != DONE:
+            _go_on(setup, workdir, record, stage)
     setup.crew.tell("end", None)
     return _outcome(workdir)
 
 
 def _follow(setup, workdir, record):
     """The run in a process beside: it reads the folder that the first process writes, and returns when that has finished it."""
-    if setup.crew.hear("claim") != "complete":
-        _train(setup, workdir, record)
+    stage = setup.crew.hear("claim")
+    if stage in (TO_TRAIN, TO_SAVE):
+        _train(setup, workdir, record, stage)
     setup.crew.hear("end")
     return _outcome(workdir)
 
@@ -139,22 +141,40 @@ def _disk_faults_told(workdir, record):
 
 def _kept(workdir):
     """What a run that ends early has kept, in words."""
-    files = checkpoints(workdir / "checkpoint")
-    return f"the checkpoint of epoch {epochs_of(files[-1])} is kept" if files else "no epoch had been saved"
+    epochs = workdir.epochs()
+    return f"the checkpoint of epoch {epochs} is kept" if epochs else "no epoch had been saved"
 
 
-def _train(setup, workdir, record):
-    """From the last checkpoint to a finished run folder; in a process that only follows, to the end of training."""
+def _go_on(setup, workdir, record, stage):
+    """From whatever is there to a finished run folder."""
+    speed = None
+    if stage == TO_TEST:
+        setup.options.say(_opening(setup, workdir.epochs()))
+    else:
+        speed = _train(setup, workdir, record, stage)
+        workdir.write({**workdir.read(), "status": "trained"})
+    _finish(workdir, setup, speed)
+
+
+def _train(setup, workdir, record, stage):
+    """From the last checkpoint to a saved network; in a process that only follows, to the end of training.
+
+    Returns:
+        The images per second, None where no step was left to do.
+    """
     network, say, crew = setup.network, setup.options.say, setup.crew
     with crew.scope():
         done = restore(network, workdir / "checkpoint", say)
+    if not done and (workdir / "log.csv").exists():
+        say(f"There is no checkpoint in {workdir / 'checkpoint'}: the run begins anew")
     say(_opening(setup, done))
     if done and (changed := changed_numbers(workdir.read(), record)):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
     mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
+    epochs = workdir.epochs() if stage == TO_SAVE else setup.recipe.epochs
     try:
         with deterministic(not setup.options.fast), crew.scope():
-            speed = _fit(setup, workdir, done, mirror)
+            speed = _fit(setup, workdir, range(done, epochs), mirror)
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
             say(f"\nInterrupted: {_kept(workdir)}. Go on with\n  {record['command']} --resume")
@@ -162,14 +182,13 @@ def _train(setup, workdir, record):
         _save(network, workdir)
         say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {record['command']} --resume")
         raise
-    if not crew.first:
-        return
-    network = mirror()
-    if setup.recipe.recalibrate:
-        say("Re-estimating the statistics of batch normalisation on the training images")
-        recalibrate_batch_norm(network, setup.images.train.images)
-    _save(network, workdir)
-    _finish(workdir, setup, speed)
+    if crew.first:
+        network = mirror()
+        if setup.recipe.recalibrate:
+            say("Re-estimating the statistics of batch normalisation on the training images")
+            recalibrate_batch_norm(network, setup.images.train.images)
+        _save(network, workdir)
+    return speed
 
 
 def _opening(setup, done):
@@ -192,26 +211,24 @@ def _opening(setup, done):
     return text
 
 
-def _fit(setup, workdir, done, mirror):
-    """Trains from epoch ``done`` on. Returns the images per second, None where there was nothing to do."""
+def _fit(setup, workdir, epochs, mirror):
+    """Trains over a range of epochs. Returns the images per second, None where there was nothing to do."""
     network, recipe, options, images, crew = setup.network, setup.recipe, setup.options, setup.images, setup.crew
     classes = network.output_shape[-1]
-    settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed, "epoch": done}
-    batches = TimedBatches(images.train, classes, **settings, part=(crew.index, crew.size))
-    speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", done, write=crew.first)
-    again = {name: value for name, value in settings.items() if name != "epoch"}
+    settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed}
+    batches = TimedBatches(images.train, classes, **settings, epoch=epochs.start, part=(crew.index, crew.size))
+    speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", epochs.start, write=crew.first)
     alarm = StopAtNaN(
-        lambda batch: Batches(images.train, classes, epoch=batches.epoch, **again)[batch][0],
+        lambda batch: Batches(images.train, classes, epoch=batches.epoch, **settings)[batch][0],
         lambda: _kept(workdir),
         mirror.first_bad,
     )
     own = [alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
     own += [Checkpoint(workdir / "checkpoint")] if crew.first else []
-    epochs = recipe.epochs
     if recipe.early_stopping is not None:
         own.append(callbacks.StopEarly(recipe.early_stopping, log))
         if own[-1].over():
-            epochs = done
+            epochs = range(epochs.start, epochs.start)
     if options.tensorboard:
         own.append(keras.callbacks.TensorBoard(str(workdir / "tensorboard"), write_graph=False))
     validation = None if crew.parted else images.validation and Batches(images.validation, classes, batch_size=64)
@@ -219,8 +236,8 @@ def _fit(setup, workdir, done, mirror):
         network.fit(
             feed(batches),
             validation_data=feed(validation),
-            epochs=epochs,
-            initial_epoch=done,
+            epochs=epochs.stop,
+            initial_epoch=epochs.start,
             verbose=options.verbose,
             shuffle=False,  # the batches shuffle themselves
             class_weight=balanced_weights(images.train.labels) if recipe.class_weights else None,
@@ -248,15 +265,19 @@ def _save(network, workdir):
 
 def _finish(workdir, setup, speed):
     """Looks at the test images, writes figures, page and record."""
-    record, log = workdir.read(), read_log(workdir / "log.csv")
-    signs, epochs = setup.images.signs, len(log["loss"])
+    record, epochs, log = workdir.read(), workdir.epochs(), None
+    if (workdir / "log.csv").exists():
+        log = callbacks.read_own_log(workdir / "log.csv")
     if epochs < setup.recipe.epochs:
         setup.options.say(f"Stopped early, after {epochs} of {setup.recipe.epochs} epochs; the last epoch counts")
+    signs = evaluation.test_images(workdir, setup.images.signs, say=setup.options.say)
     setup.options.say(f"Evaluating on {len(signs.test):,} test images")
-    scores = evaluation.report(workdir.path, signs, say=setup.options.say)
-    seconds = math.fsum(value for value in log.get("seconds", ()) if math.isfinite(value))
+    scores = evaluation.report(workdir.path, signs, all_images=True)
+    seconds = math.fsum(value for value in (log or {}).get("seconds", ()) if math.isfinite(value))
     result = {"seconds": seconds, "images_per_second": speed, "epochs": epochs, "stopped_early": epochs < setup.recipe.epochs}
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
+    if record["data"]["fingerprint"] != setup.images.fingerprint:
+        record["result"]["tested_on"] = setup.images.fingerprint
     evaluation.write(workdir, record, signs, scores, log)
     workdir.write(record)
 
@@ -274,5 +295,5 @@ def _outcome(workdir):
         epochs=result["epochs"],
         stopped_early=result.get("stopped_early", False),
         seconds=result["seconds"],
-        images_per_second=result["images_per_second"],
+        images_per_second=result.get("images_per_second"),
     )

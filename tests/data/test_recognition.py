@@ -47,7 +47,7 @@ def jpeg(image, quality):
         lambda images: resize(images, 32),
         lambda images: resize(images, 100),
         lambda images: np.stack([jpeg(image, 60) for image in images]),
-        lambda images: np.clip(images.astype(int) + np.random.default_rng(0).integers(-3, 4, images.shape), 0, 255).astype("u1"),
+        lambda images: np.clip(images + np.random.default_rng(0).integers(-3, 4, images.shape), 0, 255).astype("uint8"),
     ],
     ids=["smaller", "larger", "compressed", "noisy"],
 )

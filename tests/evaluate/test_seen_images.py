@@ -208,4 +208,4 @@ def test_a_run_without_marks_says_that_it_does_not_know(folder_run, photographs,
         evaluate.report(tmp_path / "run", photographs)
     pack_folder(photographs, tmp_path / "set", size=32, test_fraction=0.2)
     (line,) = scored(tmp_path / "run", tmp_path / "set")[1]
-    assert line.endswith("whether the run was trained on these images is unknown")
+    assert line.endswith("whether the run has seen these images is unknown")

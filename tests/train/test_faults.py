@@ -177,7 +177,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(arguments, monkeyp
 
     with pytest.raises(Stop):
         train.run(**arguments, callbacks=[At(stop, "on_train_batch_end")])
-    assert visible(arguments["out"]) == ["run.json"]
+    assert visible(arguments["out"]) == ["images.npz", "run.json"]
     lines = []
     assert train.run(**{**arguments, "say": lines.append}, resume=True).epochs == 2
     assert "going on" not in lines[0]
