@@ -1,6 +1,8 @@
-"""Files: what one is by its first bytes, opening HDF5 with a clear error, and writing whole or not at all."""
+"""Files: what one is by its first bytes, reading HDF5, arrays and JSON with clear errors, and writing whole or not at all."""
 
 import contextlib
+import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -100,6 +102,19 @@ def hdf5_length(path):
     else:
         return None
     return int.from_bytes(head[start : start + size], "little") if size in (4, 8) else None
+
+
+def json_text(value):
+    """A value as JSON; a number that is not finite, for which JSON has no word, becomes null."""
+    return json.dumps(_finite(value), indent=2, allow_nan=False)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_arrays(path):

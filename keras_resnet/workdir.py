@@ -4,8 +4,9 @@ run.json        recipe, data fingerprint, versions, seed, class names, preproces
 model.keras     the trained network with its scaling in front: takes raw pixels
 weights.h5      its weights in the layout that Keras 1 and 2 read; loads into the bare network
 images.npz      by what the run's images are recognised: see `data.recognition`
-log.csv         a line an epoch: loss and accuracy in training and validation; images_per_second, of the median step;
-                learning_rate; seconds, of the epoch; waiting, the share of its time without a batch to work on
+log.csv         a line an epoch: loss (of smoothed labels, where the recipe has such) and accuracy in training and validation;
+                images_per_second, of the median step, where there are two; learning_rate; seconds, of the epoch; waiting, the
+                share of its time without a batch to work on
 curves.png  confusion.png  mistakes.png  report.html
 checkpoint/     what resuming needs: the states after the last two epochs
 .lock           while a process trains in the folder: its number
@@ -17,7 +18,7 @@ import re
 from pathlib import Path
 
 from keras_resnet.errors import RunError
-from keras_resnet.files import describe, leftovers, open_hdf5, whole
+from keras_resnet.files import describe, json_text, leftovers, open_hdf5, whole
 
 LOCK, IMAGES = ".lock", "images.npz"
 STATUSES = ("running", "trained", "complete")  # training not at its end, or the report missing, or nothing
@@ -77,7 +78,7 @@ class Workdir:
     def write(self, record):
         """Replaces the record, whole or not at all."""
         with whole(self.path / "run.json") as temporary:
-            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(json_text(record) + "\n", encoding="utf-8")
 
     def epochs(self):
         """How many epochs the last checkpoint has behind it; 0 without one."""
@@ -199,6 +200,7 @@ _FIELDS = {
     **dict.fromkeys(("data.photos.brightness", "data.photos.contrast"), (_list_of(_number, 2), _NUMBERS)),
     **dict.fromkeys(("result.seconds", "result.test.loss"), (_number, "a number")),
     "result.images_per_second": (_or_none(_number), "a number or null"),
+    "recipe.label_smoothing": (_share, "a number from 0 to 1"),
     **dict.fromkeys(("result.test.accuracy", "result.test.balanced_accuracy"), (_share, "a number from 0 to 1")),
     "result.test.accuracy_interval": (_list_of(_number, 2), _NUMBERS),
 }

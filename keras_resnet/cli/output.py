@@ -1,8 +1,8 @@
 """What every command shares: the ``--json`` and ``--debug`` flags, and where results and progress go."""
 
-import json
-import math
 import sys
+
+from keras_resnet.files import json_text
 
 
 def add_common(parser, example):
@@ -18,17 +18,5 @@ def say(text):
 
 
 def result(value, text, as_json):
-    """Prints a result on standard output: ``value`` as one JSON value, or ``text``.
-
-    A number that is not finite, which JSON has no word for, becomes null.
-    """
-    print(json.dumps(_finite(value), indent=2, allow_nan=False) if as_json else text, flush=True)
-
-
-def _finite(value):
-    """The same value with None for every NaN and infinity in it."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Prints a result on standard output: ``value`` as one JSON value, or ``text``."""
+    print(json_text(value) if as_json else text, flush=True)

@@ -197,4 +197,4 @@ def _axes(left, right, shown):
     drawing.title(left, "Validation accuracy", "at the end of each epoch")
     losses = np.concatenate([np.asarray(row.log["val_loss"], dtype=float) for row in shown])
     logarithmic = drawing.loss_axis(right, losses)
-    drawing.title(right, "Validation loss", f"in nats{', logarithmic' if logarithmic else ''}, at the end of each epoch")
+    drawing.title(right, "Validation loss", f"in nats{', logarithmic' if logarithmic else ''}, with each run's label smoothing")

@@ -10,7 +10,7 @@ from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import figures
-from keras_resnet.evaluate.metrics import score
+from keras_resnet.evaluate.metrics import score, smoothed_floor
 from keras_resnet.evaluate.page import html_report
 from keras_resnet.workdir import IMAGES, Workdir
 
@@ -148,8 +148,10 @@ def write(workdir, record, signs, scores, log):
         scores: the `Scores` on them.
         log: the columns of the training log for the curves, or None.
     """
+    smoothing = record["recipe"].get("label_smoothing")
+    floor = smoothed_floor(smoothing, len(signs.class_names)) if smoothing else None
     pictures = {
-        "curves": log and figures.curves(log, workdir / "curves.png", test_accuracy=scores.accuracy),
+        "curves": log and figures.curves(log, workdir / "curves.png", test_accuracy=scores.accuracy, floor=floor),
         "confusion": figures.confusion(scores, workdir / "confusion.png"),
         "mistakes": figures.mistakes(signs.test.images, scores, workdir / "mistakes.png"),
     }
@@ -161,6 +163,7 @@ def write(workdir, record, signs, scores, log):
         **{key: result[key] for key in ("epochs", "seconds", "images_per_second") if result.get(key) is not None},
         "command": record["command"],
         "balanced": record["recipe"].get("class_weights", False),
+        "floor": floor,
     }
     settings = {key: record[key] for key in _SETTINGS if record.get(key) is not None}
     html_report(

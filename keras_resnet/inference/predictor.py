@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_resnet import evaluate
 from keras_resnet.data.photo import read_photo, read_whole_photo, resize
-from keras_resnet.errors import DataError
+from keras_resnet.errors import DataError, RunError
 from keras_resnet.workdir import Workdir
 
 UNUSUAL = 4  # standard deviations of the training images; of normally distributed values, one in 16,000 lies farther off
@@ -55,7 +55,10 @@ class Predictor:
             raise DataError(
                 f"images: expected uint8 (N, {', '.join(map(str, self.image_shape))}), received {images.dtype} {images.shape}"
             )
-        return np.asarray(self._model.predict(images, batch_size=64, verbose=0))
+        probabilities = np.asarray(self._model.predict(images, batch_size=64, verbose=0))
+        if not np.isfinite(probabilities).all():
+            raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
+        return probabilities
 
     def picture(self, paths, out):
         """Draws photographs, the crop of each that the network sees, and the probabilities.

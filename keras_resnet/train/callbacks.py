@@ -15,8 +15,8 @@ from keras_resnet.files import whole
 class Speed(keras.callbacks.Callback):
     """Adds `images_per_second`, `learning_rate` and `seconds` to the logs of each epoch.
 
-    The speed is that of the median step, so that compilation and a moment's load on the machine do not count; the seconds
-    are those of the whole epoch, validation included.
+    The speed is that of the median step, so that compilation and a moment's load on the machine do not count; an epoch of one
+    step has none. The seconds are those of the whole epoch, validation included.
 
     Attributes:
         steps: seconds of every training step so far, without each epoch's first.
@@ -37,7 +37,8 @@ class Speed(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         steps = self.steps[self._epoch_start :]
-        logs["images_per_second"] = self.batch_size / float(np.median(steps)) if steps else float("nan")
+        if steps:
+            logs["images_per_second"] = self.batch_size / float(np.median(steps))
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         logs["seconds"] = time.perf_counter() - self._begun
 

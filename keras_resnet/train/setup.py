@@ -14,6 +14,7 @@ from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.network import Start, start_from, training_model
 from keras_resnet.train.options import Options, settings
+from keras_resnet.train.rate_setters import check_callbacks
 from keras_resnet.train.recipe import Recipe
 
 
@@ -108,6 +109,7 @@ def _check_crew(crew, images, chosen):
 
 
 def _check_settings(recipe, options):
+    check_callbacks(options.callbacks)
     if recipe.freeze is not None and options.weights is None:
         raise RunError(
             f"The recipe {recipe.name} freezes the network to {recipe.freeze}, and without weights that would freeze random "

@@ -10,6 +10,7 @@ from keras_resnet.data import recognition
 from keras_resnet.data.pipeline import Batches, faults_told, feed
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
+from keras_resnet.evaluate.metrics import smoothed_floor
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
 from keras_resnet.repeatable import deterministic
@@ -19,6 +20,7 @@ from keras_resnet.train.distribute import Mirror, Together, Validation, muster
 from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
+from keras_resnet.train.rate_setters import refusals_told
 from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, changed_numbers, check_claim, claim, new_record
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
@@ -208,6 +210,9 @@ def _opening(setup, done):
         text += f"; going on after epoch {done}"
     if recipe.ema is not None and validation:
         text += "\nThe run ends with averaged weights; the validation figures of its epochs are of the weights before averaging"
+    if recipe.label_smoothing:
+        floor = smoothed_floor(recipe.label_smoothing, len(images.signs.class_names))
+        text += f"\nThe losses of the epochs are of smoothed labels, which leave at least {floor:.3g}; the test loss is not"
     return text
 
 
@@ -232,7 +237,7 @@ def _fit(setup, workdir, epochs, mirror):
     if options.tensorboard:
         own.append(keras.callbacks.TensorBoard(str(workdir / "tensorboard"), write_graph=False))
     validation = None if crew.parted else images.validation and Batches(images.validation, classes, batch_size=64)
-    with faults_told(batches, validation):
+    with faults_told(batches, validation), refusals_told(lambda: _kept(workdir)):
         network.fit(
             feed(batches),
             validation_data=feed(validation),
