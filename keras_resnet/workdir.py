@@ -15,6 +15,7 @@ tensorboard/    where it was asked for
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 from keras_resnet.errors import RunError
@@ -126,7 +127,7 @@ class Workdir:
 
     def _remedy(self):
         if checkpoints(self / "checkpoint"):
-            return f"`keras-resnet train --resume {self.path}` makes it anew from the last checkpoint"
+            return f"`keras-resnet train --resume {shlex.quote(str(self.path))}` makes it anew from the last checkpoint"
         return "restore it from a copy, or train again in another folder"
 
 
@@ -192,9 +193,12 @@ _FIELDS = {
     **dict.fromkeys(("seed", "recipe.epochs", "result.epochs", "result.test.images"), (_whole, "a whole number")),
     "class_names": (_list_of(_text), "a list of texts"),
     "lineage": (_or_none(_text), "a text or null"),
-    "size": (_or_none(_whole), "a whole number or null"),
     **dict.fromkeys(("weights", "photographs"), (_or_none(_object), "an object or null")),
-    "data.path": (_or_none(_text), "a text or null"),
+    **dict.fromkeys(("started_in", "recipe.summary"), (_text, "a text")),
+    "stream": (lambda value: value in (None, True, False), "true, false or null"),
+    "validation_fraction": (_share, "a number from 0 to 1"),
+    **dict.fromkeys(("size", "per_class"), (_or_none(_whole), "a whole number or null")),
+    **dict.fromkeys(("data.path", "data.groups"), (_or_none(_text), "a text or null")),
     "data.fingerprint": (_text, "a text"),
     **dict.fromkeys(("data.shape", "data.set_shape"), (_list_of(_whole, 3), "three whole numbers")),
     **dict.fromkeys(("data.photos.brightness", "data.photos.contrast"), (_list_of(_number, 2), _NUMBERS)),

@@ -13,6 +13,7 @@ _HOME = {
     "find_group": "group",
     "join": "distribute",
     "plan": "dry_run",
+    "resume": "trainer",
     "run": "trainer",
     "training_model": "network",
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_resnet.data import SignsSet, Split, split_indices
+from keras_resnet.data.arrays import from_arrays, is_arrays
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.errors import DataError
 from keras_resnet.train.opened import open_all
@@ -33,11 +34,11 @@ class Images:
     skipped: tuple
 
 
-def read(path, options):
+def read(data, options):
     """Reads a set, opens every image of it, and chooses those of the run.
 
     Args:
-        path: of a SIGNS set or a folder of photographs.
+        data: the path of a SIGNS set or a folder of photographs; or arrays, see `data.arrays.from_arrays`.
         options: an `Options`.
 
     Raises:
@@ -45,11 +46,11 @@ def read(path, options):
     """
     # The test images hang on no seed of training.
     how = {name: getattr(options, name) for name in ("test_fraction", "groups")}
-    if is_photographs(path):
-        signs, marks, skipped = open_all(load(path, size=options.size, stream=True, **how), options, photographs=True)
+    if not is_arrays(data) and is_photographs(data):
+        signs, marks, skipped = open_all(load(data, size=options.size, stream=True, **how), options, photographs=True)
         whole = signs
     else:
-        whole = load(path, stream=options.stream, **how)
+        whole = _from_arrays(data, options) if is_arrays(data) else load(data, stream=options.stream, **how)
         signs = whole if options.size is None else whole.resized(options.size)
         signs, marks, skipped = open_all(signs, options)
     train, validation = _chosen(signs.train, options, signs.class_names)
@@ -58,6 +59,13 @@ def read(path, options):
     parts = {name: part.images for name, part in zip(("train", "validation"), marked, strict=True) if part is not None}
     marks = {"validation": marks["train"][:0], **parts, "test": marks["test"]}
     return Images(signs, train, validation, whole.image_shape, whole.fingerprint(), marks, skipped)
+
+
+def _from_arrays(data, options):
+    for name in ("groups", "stream"):
+        if getattr(options, name):
+            raise DataError(f"{name}: expected none for arrays in memory, received {getattr(options, name)}")
+    return from_arrays(data, test_fraction=options.test_fraction, say=options.say)
 
 
 def _chosen(split, options, class_names):

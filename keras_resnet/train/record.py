@@ -1,13 +1,16 @@
 """The record of a run, `run.json`: made before training starts, compared when it goes on, completed at its end."""
 
+import hashlib
 import math
 import platform
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 
+from keras_resnet.data.arrays import PLACE
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
@@ -25,6 +28,7 @@ TO_TRAIN, TO_SAVE, TO_TEST, DONE = "train", "save", "test", "nothing"
 _RESULT = (
     "seconds", "epochs", "test.accuracy", "test.accuracy_interval", "test.balanced_accuracy", "test.loss", "test.images",
 )  # fmt: skip
+_NAMED = ("size", "per_class", "weights", "test_fraction", "groups", "skip_bad", "fast", "tensorboard", "remat")
 PHOTOS = 512  # of a set on the disk, looked at for `photo_statistics`
 
 # Mode of `preprocess_input` -> what the saved model does to pixels itself.
@@ -47,7 +51,8 @@ def new_record(setup, out):
     images, options, start = setup.images, setup.options, setup.start
     return {
         "status": "running",
-        "command": shlex.join(_command(setup, out)),
+        "command": _command(setup, out),
+        "started_in": str(Path.cwd()),
         "model": setup.model,
         "lineage": resolve(setup.model, start.lineage).lineage,
         "recipe": setup.recipe.to_json(),
@@ -60,8 +65,9 @@ def new_record(setup, out):
         "weights": start.weights and {"path": start.weights, "sha256": start.sha256, "head": start.head},
         "class_names": list(images.signs.class_names),
         "data": {
-            "path": str(images.signs.path),
+            "path": None if images.signs.path == PLACE else str(images.signs.path),
             "fingerprint": images.fingerprint,
+            "groups": _digest(images.signs.train.groups),
             "shape": list(images.signs.image_shape),
             "set_shape": list(images.set_shape),
             "skipped": list(images.skipped),
@@ -78,32 +84,43 @@ def new_record(setup, out):
     }
 
 
+def _digest(groups):
+    """SHA-256 of who or what the training images show, in hexadecimal; None where that is not known."""
+    return None if groups is None else hashlib.sha256(np.ascontiguousarray(groups, dtype="<i8")).hexdigest()
+
+
 def _is_deterministic(options):
     with deterministic(not options.fast) as holds:
         return holds
 
 
 def _command(setup, out):
-    """The words of the command line that makes the run. A recipe of one's own, in Python, it can only name."""
+    """What makes the run: a command line, or the call in Python where it has arrays. A recipe of one's own it can only name."""
     recipe, options = setup.recipe, setup.options
-    words = ["keras-resnet", "train", "--data", str(setup.images.signs.path), "--model", setup.model]
-    words += ["--recipe", recipe.name, "--epochs", str(recipe.epochs), "--seed", str(options.seed)]
-    words += ["--validation-fraction", str(options.validation_fraction)]
+    given = {"model": setup.model, "recipe": recipe.name, "epochs": recipe.epochs, "seed": options.seed}
+    given["validation_fraction"] = options.validation_fraction
     base = replace(RECIPES.get(recipe.name) or Recipe(recipe.name, recipe.summary, 1), epochs=recipe.epochs)
-    flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
-    flags |= {
-        name: getattr(options, name)
-        for name in ("size", "per_class", "weights", "test_fraction", "groups", "skip_bad", "fast", "tensorboard", "remat")
-        if getattr(options, name)
-    }
     if options.stream is not None:
-        words.append("--stream" if options.stream else "--no-stream")
-    for name, value in flags.items():
-        words.append(f"--{name.replace('_', '-')}")
-        words += [] if value is True else ["none" if value is None else str(value)]
+        given["stream"] = options.stream
+    given |= {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
+    given |= {name: getattr(options, name) for name in _NAMED if getattr(options, name)}
+    if setup.images.signs.path == PLACE:
+        arguments = {**given, "out": str(out)}
+        return f"keras_resnet.train.run(data=..., {', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+    words = ["keras-resnet", "train", "--data", str(setup.images.signs.path)]
+    for name, value in given.items():
+        words.append(f"--{'no-' if value is False else ''}{name.replace('_', '-')}")
+        words += [] if isinstance(value, bool) else ["none" if value is None else str(value)]
     if setup.crew.size > 1:
         words += ["--processes", str(setup.crew.size)]
-    return [*words, "--out", str(out)]
+    return shlex.join([*words, "--out", str(out)])
+
+
+def again(record):
+    """What goes on with a run: a command line, or the call in Python."""
+    if record["data"]["path"] is None:
+        return f"{record['command'].removesuffix(')')}, resume=True)"
+    return f"{record['command']} --resume"
 
 
 def photo_statistics(images):
@@ -163,15 +180,28 @@ def check_claim(workdir, record, resume, say):
     for key in _FIXED:
         difference = _difference(key, old.get(key), record[key])
         if difference:
-            raise RunError(f"{workdir.path} was begun with {difference}")
+            raise RunError(f"{workdir.path} was begun with {difference}{_longer(workdir, old, record)}")
     stage = _stage(workdir, old, say)
     stage = _stage(workdir, old, say)
     if old["data"]["fingerprint"] != record["data"]["fingerprint"]:
-        told = f"The images in {record['data']['path']} have changed since the run in {workdir.path} was begun"
+        told = f"The images in {record['data']['path'] or PLACE} have changed since the run in {workdir.path} was begun"
         if stage in (TO_TRAIN, DONE):
             raise RunError(told)
         say(f"{told}; its training is done, and what is left is done with the images as they are now")
+    elif old["data"].get("groups", record["data"]["groups"]) != record["data"]["groups"]:
+        raise RunError(f"The groups of the images have changed since the run in {workdir.path} was begun")
     return stage
+
+
+def _longer(workdir, old, record):
+    """How to train longer, where that is what was asked for; else nothing."""
+    more = record["recipe"]["epochs"] - old["recipe"]["epochs"]
+    if more <= 0:
+        return ""
+    return (
+        "; its learning rate falls to its end over those epochs: to train longer, begin another run from its weights, with "
+        f"--weights {shlex.quote(str(workdir.path))} --epochs {more} --out OTHER"
+    )
 
 
 def _stage(workdir, old, say):
@@ -206,6 +236,8 @@ def _difference(key, old, new):
         if not changed:
             return None
         key, old, new = f"{changed[0]} of recipe {new['name']}", old[changed[0]], new[changed[0]]
+    if key == "photographs":  # where the groups stand is no matter: what they are is compared
+        old, new = (value and value.get("test_fraction") for value in (old, new))
     if key == "weights" and old and new and old.get("sha256") == new.get("sha256") and old.get("head") == new.get("head"):
         return None
     return None if old == new else f"{key} {_short(old)}, and now it is {_short(new)}"

@@ -50,7 +50,7 @@ def set_up(data, model, recipe, epochs, given, crew=None):
     """Reads the images and makes the network. Writes nothing.
 
     Args:
-        data: the path of a SIGNS set.
+        data: the path of a set, or arrays.
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
         epochs: None for the recipe's.

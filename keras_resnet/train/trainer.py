@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shlex
 from dataclasses import dataclass
 
 import keras
@@ -21,7 +22,8 @@ from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
 from keras_resnet.train.rate_setters import refusals_told
-from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, changed_numbers, check_claim, claim, new_record
+from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, again, changed_numbers, check_claim, claim, new_record
+from keras_resnet.train.recorded import recorded
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
@@ -67,7 +69,8 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
     returns when process 0 has written the folder, which is to be one that all processes see.
 
     Args:
-        data: the path of a SIGNS set, or of a folder of photographs; see `data.load`.
+        data: the path of a SIGNS set, or of a folder of photographs, see `data.load`; or arrays, `(images, labels)` or
+            `((images, labels), (test images, test labels))`, see `data.arrays.from_arrays`.
         out: the run folder; must not hold a run, unless ``resume``.
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
@@ -96,6 +99,20 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
         return _lead(setup, workdir, record, resume) if crew.first else _follow(setup, workdir, record)
 
 
+def resume(run_folder, **changes):
+    """Goes on with a run by the record in its folder alone.
+
+    Args:
+        run_folder: of a run that `run` began.
+        changes: keyword arguments of `run` in place of the recorded ones, or beside them: ``callbacks``, which are not in the
+            record, ``say``, ``verbose``, ``data`` where the images lie elsewhere by now.
+
+    Returns, raises:
+        As `run`.
+    """
+    return run(**recorded(run_folder, **changes))
+
+
 def _lead(setup, workdir, record, resume):
     """The run in the process that writes its folder; the others follow."""
     say = setup.options.say
@@ -103,7 +120,10 @@ def _lead(setup, workdir, record, resume):
     with _disk_faults_told(workdir, record), locked(workdir.path):
         stage = claim(workdir, record, resume, say)
         if stage == DONE:
-            say(f"{workdir.path} is complete: nothing is left to do")
+            say(
+                f"{workdir.path} is complete: nothing is left to do; to train longer, begin another run from its weights, with "
+                f"--weights {shlex.quote(str(workdir.path))} --out OTHER"
+            )
         else:
             workdir.tidy()
             if workdir.read()["data"]["fingerprint"] == setup.images.fingerprint:
@@ -137,7 +157,7 @@ def _disk_faults_told(workdir, record):
         reason = getattr(problem, "strerror", None) or " ".join(str(problem).split())
         raise RunError(
             f"{workdir.path} cannot be written to: {reason}; {_kept(workdir)}; once that is mended go on with "
-            f"{record['command']} --resume"
+            f"{again(record)}"
         ) from problem
 
 
@@ -179,10 +199,10 @@ def _train(setup, workdir, record, stage):
             speed = _fit(setup, workdir, range(done, epochs), mirror)
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
-            say(f"\nInterrupted: {_kept(workdir)}. Go on with\n  {record['command']} --resume")
+            say(f"\nInterrupted: {_kept(workdir)}. Go on with\n  {again(record)}")
             raise
         _save(network, workdir)
-        say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {record['command']} --resume")
+        say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {again(record)}")
         raise
     if crew.first:
         network = mirror()
