@@ -26,9 +26,19 @@ def read_photo(path, size):
 
     def square(image):
         image.draft(None, (2 * size, 2 * size))  # a JPEG decodes at a fraction of its size, never below this
-        return _square(_to_rgb(ImageOps.exif_transpose(image)), size)
+        return square_photo(image, size)
 
     return _opened(path, square)
+
+
+def square_photo(image, size):
+    """A Pillow image as `read_photo` gives it: uint8 `(size, size, 3)`."""
+    return _square(_to_rgb(ImageOps.exif_transpose(image)), size)
+
+
+def whole_photo(image):
+    """A Pillow image as `read_whole_photo` gives it: uint8 `(H, W, 3)`."""
+    return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
 
 
 def read_whole_photo(path):
@@ -37,7 +47,7 @@ def read_whole_photo(path):
     Raises:
         DataError: as `read_photo`.
     """
-    return _opened(path, lambda image: np.asarray(_to_rgb(ImageOps.exif_transpose(image))))
+    return _opened(path, whole_photo)
 
 
 def _opened(path, read):

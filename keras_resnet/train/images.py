@@ -47,17 +47,18 @@ def read(data, options):
     # The test images hang on no seed of training.
     how = {name: getattr(options, name) for name in ("test_fraction", "groups")}
     if not is_arrays(data) and is_photographs(data):
-        signs, marks, skipped = open_all(load(data, size=options.size, stream=True, **how), options, photographs=True)
+        signs, marked, skipped = open_all(load(data, size=options.size, stream=True, **how), options, photographs=True)
         whole = signs
     else:
         whole = _from_arrays(data, options) if is_arrays(data) else load(data, stream=options.stream, **how)
         signs = whole if options.size is None else whole.resized(options.size)
-        signs, marks, skipped = open_all(signs, options)
-    train, validation = _chosen(signs.train, options, signs.class_names)
-    # The same choice from the marks, which hangs on labels and groups alone.
-    marked = _chosen(Split(marks["train"], signs.train.labels, signs.train.groups), options, signs.class_names)
-    parts = {name: part.images for name, part in zip(("train", "validation"), marked, strict=True) if part is not None}
-    marks = {"validation": marks["train"][:0], **parts, "test": marks["test"]}
+        signs, marked, skipped = open_all(signs, options)
+    train, validation = _chosen(signs, options)
+    # The same choice from the marks: it hangs on labels and groups alone.
+    marks = dict(zip(("train", "validation"), (part and part.images for part in _chosen(marked, options)), strict=True))
+    if validation is None:
+        marks["validation"] = marks["train"][:0]
+    marks["test"] = marked.test.images
     return Images(signs, train, validation, whole.image_shape, whole.fingerprint(), marks, skipped)
 
 
@@ -68,11 +69,11 @@ def _from_arrays(data, options):
     return from_arrays(data, test_fraction=options.test_fraction, say=options.say)
 
 
-def _chosen(split, options, class_names):
-    """The images to train on and those to validate on (None without) of a training split."""
-    train, validation = cut(split, options.validation_fraction, options.seed)
+def _chosen(signs, options):
+    """The images to train on and those to validate on (None without), as `Split`."""
+    train, validation = cut(signs.train, options.validation_fraction, options.seed)
     if options.per_class is not None:
-        train = few(train, options.per_class, class_names, options.seed)
+        train = few(train, options.per_class, signs.class_names, options.seed)
     return train, validation
 
 

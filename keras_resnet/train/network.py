@@ -60,11 +60,11 @@ def start_from(weights, model, class_names):
     run = path if path.is_dir() else path.parent
     if path.is_dir():
         path = run / "weights.h5"
-        record = Workdir(run).read("class_names")
+        Workdir(run).read()
         if not path.exists():
             raise RunError(f"{run} holds no trained weights yet: {path} is missing; go on with the run by --resume")
-    else:
-        record = Workdir(run).read("class_names") if path.name == "weights.h5" and Workdir(run).exists() else None
+    of_run = path.name == "weights.h5" and Workdir(run).exists()
+    record = Workdir(run).read("class_names") if of_run else None
     info = inspect(path)
     if record is not None:
         lineage, pixels = record.get("lineage"), record.get("pixels", "unit")

@@ -3,10 +3,11 @@
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
-from keras_resnet.data import SignsSet, Split
+from keras_resnet.data import Split
 from keras_resnet.data.recognition import mark, stack
 from keras_resnet.data.stored import chunks, stays_on_disk
 from keras_resnet.errors import DataError
@@ -25,27 +26,28 @@ def open_all(signs, options, photographs=False):
         photographs: whether the images are photographs that are decoded as they are needed.
 
     Returns:
-        `(SignsSet, marks, skipped)`: the set without its broken images, of photographs in memory where they are few; a dict of
-        ``train`` and ``test`` to their marks; a line for each image left out.
+        `(SignsSet, SignsSet, skipped)`: the set without its broken images, of photographs in memory where they are few; the
+        same with the marks of the images in their place; a line for each image left out.
 
     Raises:
         DataError: an image cannot be read; one line for all of them.
     """
-    splits, marks, faults = {}, {}, []
-    progress = _Progress(len(signs.train) + len(signs.test), options.say)
-    for name in ("train", "test"):
-        split = getattr(signs, name)
+    splits = {name: value for name, value in vars(signs).items() if isinstance(value, Split)}
+    opened, marked, faults = {}, {}, []
+    progress = _Progress(sum(map(len, splits.values())), options.say)
+    for name, split in splits.items():
         keep = photographs and not stays_on_disk(options.stream, math.prod(split.images.shape))
-        images, good, marks[name] = _open(split.images, keep, photographs, progress, faults)
+        images, good, marks = _open(split.images, keep, photographs, progress, faults)
         chosen = split if len(good) == len(split) else split.chosen(good)
-        splits[name] = Split(images if keep else chosen.images, chosen.labels, chosen.groups)
+        opened[name] = replace(chosen, images=images if keep else chosen.images)
+        marked[name] = replace(chosen, images=marks)
     if faults and not options.skip_bad:
         raise DataError(_refusal(faults, progress.total))
-    opened = SignsSet(splits["train"], splits["test"], signs.class_names, signs.path)
+    opened, marked = replace(signs, **opened), replace(signs, **marked)
     if faults:
         _tell(faults, progress.total, options.say)
         _check_classes(opened)
-    return opened, marks, tuple(map(str, faults))
+    return opened, marked, tuple(map(str, faults))
 
 
 def _open(images, keep, photographs, progress, faults):
