@@ -172,6 +172,10 @@ def _share(value):
     return _number(value) and 0 <= value <= 1
 
 
+def _switch(value):
+    return isinstance(value, bool)
+
+
 def _object(value):
     return isinstance(value, dict)
 
@@ -184,38 +188,35 @@ def _or_none(accepts):
     return lambda value: value is None or accepts(value)
 
 
-_NUMBERS = "two numbers"
-# Field of a record -> (whether a value can be, what is expected). A field that is missing is fine until it is needed.
-_FIELDS = {
-    "status": (lambda value: value in STATUSES, f"one of {', '.join(STATUSES)}"),
-    **dict.fromkeys(("command", "model", "pixels", "recipe.name"), (_text, "a text")),
-    **dict.fromkeys(("recipe", "data", "data.photos", "result", "result.test", "versions", "numerics"), (_object, "an object")),
-    **dict.fromkeys(("seed", "recipe.epochs", "result.epochs", "result.test.images"), (_whole, "a whole number")),
-    "class_names": (_list_of(_text), "a list of texts"),
-    "lineage": (_or_none(_text), "a text or null"),
-    **dict.fromkeys(("weights", "photographs"), (_or_none(_object), "an object or null")),
-    **dict.fromkeys(("started_in", "recipe.summary"), (_text, "a text")),
-    "stream": (lambda value: value in (None, True, False), "true, false or null"),
-    "validation_fraction": (_share, "a number from 0 to 1"),
-    **dict.fromkeys(("size", "per_class"), (_or_none(_whole), "a whole number or null")),
-    **dict.fromkeys(("data.path", "data.groups"), (_or_none(_text), "a text or null")),
-    "data.fingerprint": (_text, "a text"),
-    **dict.fromkeys(("data.shape", "data.set_shape"), (_list_of(_whole, 3), "three whole numbers")),
-    **dict.fromkeys(("data.photos.brightness", "data.photos.contrast"), (_list_of(_number, 2), _NUMBERS)),
-    **dict.fromkeys(("result.seconds", "result.test.loss"), (_number, "a number")),
-    "result.images_per_second": (_or_none(_number), "a number or null"),
-    "recipe.label_smoothing": (_share, "a number from 0 to 1"),
-    **dict.fromkeys(("result.test.accuracy", "result.test.balanced_accuracy"), (_share, "a number from 0 to 1")),
-    "result.test.accuracy_interval": (_list_of(_number, 2), _NUMBERS),
-}
+# (Whether a value can be, what is expected, the fields of a record.) A field that is missing is fine until it is needed.
+_KINDS = (
+    (lambda value: value in STATUSES, f"one of {', '.join(STATUSES)}", ("status",)),
+    (_text, "a text", ("command", "started_in", "model", "pixels", "recipe.name", "recipe.summary", "weights.path")),
+    (_text, "a text", ("data.fingerprint",)),
+    (_or_none(_text), "a text or null", ("lineage", "data.path", "data.groups", "photographs.groups")),
+    (_object, "an object", ("recipe", "switches", "data", "data.photos", "result", "result.test", "versions", "numerics")),
+    (_or_none(_object), "an object or null", ("weights", "photographs")),
+    (_switch, "true or false", ("switches.skip_bad", "switches.fast", "switches.tensorboard", "switches.remat")),
+    (_or_none(_switch), "true, false or null", ("stream",)),
+    (_whole, "a whole number", ("seed", "processes", "recipe.epochs", "result.epochs", "result.test.images")),
+    (_or_none(_whole), "a whole number or null", ("size", "per_class")),
+    (_number, "a number", ("result.seconds", "result.test.loss")),
+    (_or_none(_number), "a number or null", ("result.images_per_second",)),
+    (_share, "a number from 0 to 1", ("validation_fraction", "recipe.label_smoothing")),
+    (_share, "a number from 0 to 1", ("result.test.accuracy", "result.test.balanced_accuracy")),
+    (_or_none(_share), "a number from 0 to 1, or null", ("photographs.test_fraction",)),
+    (_list_of(_text), "a list of texts", ("class_names",)),
+    (_list_of(_whole, 3), "three whole numbers", ("data.shape", "data.set_shape")),
+    (_list_of(_number, 2), "two numbers", ("data.photos.brightness", "data.photos.contrast", "result.test.accuracy_interval")),
+)
 
 
 def _fault(record, needed):
     """What is wrong with a record, in words; None where nothing is."""
-    for field, (accepts, expected) in _FIELDS.items():
-        value = _get(record, field)
-        if value is not _MISSING and not accepts(value):
-            return f"{field} is {_short(json.dumps(value), 40)}, expected {expected}"
+    for accepts, expected, fields in _KINDS:
+        for field, value in ((field, _get(record, field)) for field in fields):
+            if value is not _MISSING and not accepts(value):
+                return f"{field} is {_short(json.dumps(value), 40)}, expected {expected}"
     missing = [field for field in needed if _get(record, field) is _MISSING]
     return f"it has no {missing[0]}" if missing else None
 

@@ -18,6 +18,7 @@ from keras_resnet.files import read_arrays, whole
 PARTS = ("train", "validation", "test")  # of a run; an image that is in several counts for the last
 HASH, GRID = 16, 8
 ALIKE = 2.5  # root mean square of the differences of mean colours, 0 to 255
+_AT_ONCE = 8192  # known images that are compared with all given ones at once
 LENGTH = HASH + GRID * GRID * 3  # bytes of a mark
 
 
@@ -63,13 +64,12 @@ def alike(given, known):
         given, known: marks.
     """
     # Products and sums of these are whole numbers below 2 ** 24: float32 computes them exactly.
-    one, other = (rows[:, HASH:].astype(np.float32) for rows in (given, known))
-    lengths = (other**2).sum(axis=1)
-    found = np.zeros(len(one), bool)
-    for start in range(0, len(one), 256):
-        piece = one[start : start + 256]
-        squares = (piece**2).sum(axis=1)[:, None] + lengths - 2 * piece @ other.T
-        found[start : start + 256] = (squares <= ALIKE**2 * one.shape[1]).any(axis=1)
+    one = given[:, HASH:].astype(np.float32)
+    lengths, found = (one**2).sum(axis=1)[:, None], np.zeros(len(one), bool)
+    for rows in chunks(known, _AT_ONCE):
+        other = rows[:, HASH:].astype(np.float32)
+        squares = lengths + (other**2).sum(axis=1) - 2 * one @ other.T
+        found |= (squares <= ALIKE**2 * one.shape[1]).any(axis=1)
     return found
 
 

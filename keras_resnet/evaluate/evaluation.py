@@ -16,6 +16,7 @@ from keras_resnet.workdir import IMAGES, Workdir
 
 # Keys of `run.json` that the page shows, where they are there.
 _SETTINGS = ("seed", "validation_fraction", "size", "per_class", "weights", "recipe", "numerics", "versions")
+_COMPARED = 2000  # images, evenly spaced, that are compared with all that a run has seen
 _NEEDED = ("class_names", "data.shape")  # of `run.json`, to read images as the run's network takes them
 
 
@@ -64,7 +65,11 @@ def test_images(workdir, data, *, all_images=False, say=print):
     if not (workdir / IMAGES).exists():
         _check_unknown(workdir, signs, parted, say)
         return signs
-    return _unseen(workdir, signs, recognition.load(workdir / IMAGES), say)
+    try:
+        known = recognition.load(workdir / IMAGES)
+    except DataError as problem:
+        raise DataError(f"{problem}; --all (all_images=True) looks at all images, seen or not") from None
+    return _unseen(workdir, signs, known, say)
 
 
 def has_parts(folder):
@@ -90,16 +95,22 @@ def _unseen(workdir, signs, known, say):
         raise DataError(f"{told}; name images that it has not seen, or look at all of them with --all (all_images=True)")
     if seen.any():
         say(f"{told}; they are left out: evaluating on the other {(~seen).sum():,}, of which {own.sum():,} are its test images")
-    twice = np.isin(recognition.recognize(marks[own], {**known, "test": marks[:0]}), ("train", "validation"))
+    _tell_doubts(marks, parts, known, say)
+    return dataclasses.replace(signs, test=signs.test.chosen(np.flatnonzero(~seen))) if seen.any() else signs
+
+
+def _tell_doubts(marks, parts, known, say):
+    """Says which of the images that are looked at may be no fair test: copies within the run's set, and of other pixels."""
+    twice = np.isin(recognition.recognize(marks[parts == "test"], {**known, "test": marks[:0]}), ("train", "validation"))
     if twice.any():
         say(f"{twice.sum():,} of the test images are training or validation images too, pixel for pixel: the figures flatter")
-    near = recognition.alike(marks[parts == ""], np.concatenate([known["train"], known["validation"]]))
+    unknown = marks[parts == ""][:: 1 + (parts == "").sum() // _COMPARED]
+    near = recognition.alike(unknown, np.concatenate([known["train"], known["validation"]]))
     if near.any():
         say(
-            f"{near.sum():,} of the {count:,} images look like images that the run was trained on or validated with, at "
-            "another size or compression: if they are the same pictures, the figures flatter"
+            f"{near.sum():,} of {len(unknown):,} images that were compared look like images that the run was trained on or "
+            "validated with, at another size or compression: if they are the same pictures, the figures flatter"
         )
-    return dataclasses.replace(signs, test=signs.test.chosen(np.flatnonzero(~seen))) if seen.any() else signs
 
 
 def _check_unknown(workdir, signs, parted, say):

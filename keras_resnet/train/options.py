@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keras_resnet.errors import RunError, one_of
+from keras_resnet.errors import RunError, nearest_of, one_of
 from keras_resnet.train.recipe import Recipe
 from keras_resnet.train.recipes import RECIPES
 
@@ -70,6 +70,7 @@ class Options:
         return {"test_fraction": self.test_fraction, "groups": None if self.groups is None else str(self.groups)}
 
 
+_ARGUMENTS = ("data", "out", "model", "recipe", "epochs", "resume")
 _OPTIONS = tuple(each.name for each in dataclasses.fields(Options))
 _CHOICES = tuple(each.name for each in dataclasses.fields(Recipe) if each.name not in ("name", "summary", "epochs"))
 
@@ -94,7 +95,7 @@ def settings(recipe, epochs, given):
         recipe = RECIPES[recipe]
     for name in given:
         if name not in _OPTIONS and name not in _CHOICES:
-            raise RunError(one_of("argument of train.run", name, (*_OPTIONS, *_CHOICES)))
+            raise RunError(nearest_of("argument of train.run", name, (*_ARGUMENTS, *_OPTIONS, *_CHOICES)))
     changes = {name: value for name, value in given.items() if name in _CHOICES}
     if epochs is not None:
         changes["epochs"] = epochs

@@ -28,7 +28,8 @@ TO_TRAIN, TO_SAVE, TO_TEST, DONE = "train", "save", "test", "nothing"
 _RESULT = (
     "seconds", "epochs", "test.accuracy", "test.accuracy_interval", "test.balanced_accuracy", "test.loss", "test.images",
 )  # fmt: skip
-_NAMED = ("size", "per_class", "weights", "test_fraction", "groups", "skip_bad", "fast", "tensorboard", "remat")
+SWITCHES = ("skip_bad", "fast", "tensorboard", "remat")
+_NAMED = ("size", "per_class", "weights", "test_fraction", "groups", *SWITCHES)
 PHOTOS = 512  # of a set on the disk, looked at for `photo_statistics`
 
 # Mode of `preprocess_input` -> what the saved model does to pixels itself.
@@ -62,6 +63,8 @@ def new_record(setup, out):
         "per_class": options.per_class,
         "stream": options.stream,
         "photographs": options.photographs(),
+        "switches": {name: getattr(options, name) for name in SWITCHES},
+        "processes": setup.crew.size,
         "weights": start.weights and {"path": start.weights, "sha256": start.sha256, "head": start.head},
         "class_names": list(images.signs.class_names),
         "data": {

@@ -1,6 +1,5 @@
 """The arguments of a run, read from its record: so that a run goes on by its folder's name alone."""
 
-import shlex
 from pathlib import Path
 
 from keras_resnet.data.augment import Augmentation
@@ -8,8 +7,7 @@ from keras_resnet.errors import RunError
 from keras_resnet.train.recipe import Recipe, complete
 from keras_resnet.workdir import Workdir
 
-_NEEDED = ("command", "model", "recipe.name", "recipe.summary", "recipe.epochs", "seed", "validation_fraction", "data.path")
-_SWITCHES = ("fast", "remat", "tensorboard", "skip_bad")  # that stand in a record's command alone
+_NEEDED = ("model", "recipe.name", "recipe.summary", "recipe.epochs", "seed", "validation_fraction", "data.path")
 
 
 def recorded(run, **changes):
@@ -27,7 +25,7 @@ def recorded(run, **changes):
     record = Workdir(run).read(*_NEEDED)
     if record["data"]["path"] is None and "data" not in changes:
         raise RunError(f"{run} was trained on arrays in memory: call train.run with them again, and with resume=True")
-    words, photographs, weights = shlex.split(record["command"]), record.get("photographs") or {}, record.get("weights") or {}
+    photographs, weights = record.get("photographs") or {}, record.get("weights") or {}
     paths = {"data": record["data"]["path"], "groups": photographs.get("groups"), "weights": weights.get("path")}
     start = Path(record.get("started_in", "."))
     arguments = {
@@ -37,7 +35,7 @@ def recorded(run, **changes):
         **{name: record[name] for name in ("seed", "validation_fraction")},
         **{name: record.get(name) for name in ("size", "per_class", "stream")},
         "test_fraction": photographs.get("test_fraction"),
-        **{name: f"--{name.replace('_', '-')}" in words for name in _SWITCHES},
+        **record.get("switches", {}),
         **{name: path and _found(start, path) for name, path in paths.items()},
         "resume": True,
         **changes,
@@ -49,8 +47,8 @@ def recorded(run, **changes):
 
 def recorded_processes(run):
     """In how many processes a run was begun, an int; None for one."""
-    words = shlex.split(Workdir(run).read("command")["command"])
-    return int(words[words.index("--processes") + 1]) if "--processes" in words[:-1] else None
+    processes = Workdir(run).read().get("processes", 1)
+    return processes if processes > 1 else None
 
 
 def _recipe(stored, run):

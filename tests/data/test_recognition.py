@@ -51,7 +51,8 @@ def jpeg(image, quality):
     ],
     ids=["smaller", "larger", "compressed", "noisy"],
 )
-def test_the_same_picture_looks_alike_and_others_do_not(change):
+def test_the_same_picture_looks_alike_and_others_do_not(change, monkeypatch):
+    monkeypatch.setattr(recognition, "_AT_ONCE", 70)
     images, others = pictures(300, seed=1), pictures(300, seed=2)
     given = recognition.marks(np.concatenate([change(images[:20]), change(others)]))
     alike = recognition.alike(given, recognition.marks(images))

@@ -176,7 +176,7 @@ def test_new_images_are_all_looked_at(folder_run, tmp_path):
 def test_the_same_pictures_at_another_size_are_told(folder_run, photographs, tmp_path):
     pack_folder(photographs, tmp_path / "larger", size=64, test_fraction=0.5)
     scores, (line,) = scored(folder_run[1], tmp_path / "larger")
-    assert scores.images == 30 and "of the 30 images look like images that the run was trained on or validated with" in line
+    assert scores.images == 30 and "of 30 images that were compared look like images that the run was trained on" in line
     assert int(line.split()[0]) >= 18  # 12 of the 60 it has not seen
 
 
@@ -209,3 +209,11 @@ def test_a_run_without_marks_says_that_it_does_not_know(folder_run, photographs,
     pack_folder(photographs, tmp_path / "set", size=32, test_fraction=0.2)
     (line,) = scored(tmp_path / "run", tmp_path / "set")[1]
     assert line.endswith("whether the run has seen these images is unknown")
+
+
+def test_damaged_marks_are_one_line(folder_run, photographs, tmp_path):
+    shutil.copytree(folder_run[1], tmp_path / "run")
+    (tmp_path / "run" / "images.npz").write_bytes(b"")
+    with pytest.raises(DataError, match="images.npz is damaged: .*; --all .* looks at all images, seen or not$"):
+        evaluate.report(tmp_path / "run", photographs)
+    assert scored(tmp_path / "run", photographs, all_images=True)[0].images == 60

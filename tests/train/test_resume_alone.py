@@ -166,7 +166,7 @@ def test_processes_stand_in_the_record(tiny_run, tmp_path):
     run = shutil.copytree(tiny_run[1], tmp_path / "run")
     assert recorded_processes(run) is None
     record = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps({**record, "command": record["command"] + " --processes 3"}))
+    (run / "run.json").write_text(json.dumps({**record, "processes": 3}))
     assert recorded_processes(run) == 3
 
 
@@ -207,7 +207,7 @@ def test_a_run_on_arrays_is_that_on_the_set(both, tmp_path):
 
 
 def test_a_run_on_arrays_goes_on_with_them(tmp_path, capsys):
-    settings = {"data": pair(ARRAYS["images"]), "out": tmp_path / "run", "recipe": "signs-quick", "epochs": 2}
+    settings = {"data": pair(ARRAYS["images"]), "out": tmp_path / "run", "recipe": "signs-quick", "epochs": 2, "fast": True}
     lines = []
     begun(**settings, say=lines.append)
     assert "Go on with\n  keras_resnet.train.run(data=..., " in lines[-1] and lines[-1].endswith(", resume=True)")
