@@ -15,7 +15,9 @@ from keras_resnet.data.stored import chunks
 from keras_resnet.errors import DataError, KerasResNetError
 from keras_resnet.files import read_arrays, whole
 
-PARTS = ("train", "validation", "test")  # of a run; an image that is in several counts for the last
+# Of a run; an image that is in several counts for the last. Earlier are those that the weights it began from had seen.
+SEEN = ("earlier", "train", "validation")
+PARTS = (*SEEN, "test")
 HASH, GRID = 16, 8
 ALIKE = 2.5  # root mean square of the differences of mean colours, 0 to 255
 _AT_ONCE = 8192  # known images that are compared with all given ones at once
@@ -71,6 +73,15 @@ def alike(given, known):
         squares = lengths + (other**2).sum(axis=1) - 2 * one @ other.T
         found |= (squares <= ALIKE**2 * one.shape[1]).any(axis=1)
     return found
+
+
+def seen(known):
+    """The marks of all images that a run has seen.
+
+    Args:
+        known: dict of the names in `PARTS` to marks.
+    """
+    return np.concatenate([known[part] for part in SEEN])
 
 
 def save(path, known):

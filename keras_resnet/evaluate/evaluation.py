@@ -89,8 +89,10 @@ def _unseen(workdir, signs, known, say):
     """The set without the test images that a run has seen; a DataError where it has and there is nothing to look at instead."""
     marks = recognition.marks(signs.test.images)
     parts = recognition.recognize(marks, known)
-    seen, own, count = np.isin(parts, ("train", "validation")), parts == "test", len(parts)
-    told = f"{workdir.path} was trained on, or validated with, {seen.sum():,} of the {count:,} images of {signs.path}"
+    seen, own = np.isin(parts, recognition.SEEN), parts == "test"
+    told = f"{workdir.path} was trained on, or validated with, {seen.sum():,} of the {len(parts):,} images of {signs.path}"
+    if (parts == "earlier").any():
+        told += f", {(parts == 'earlier').sum():,} of them in the run whose weights it began from"
     if seen.any() and not own.any():
         raise DataError(f"{told}; name images that it has not seen, or look at all of them with --all (all_images=True)")
     if seen.any():
@@ -101,11 +103,15 @@ def _unseen(workdir, signs, known, say):
 
 def _tell_doubts(marks, parts, known, say):
     """Says which of the images that are looked at may be no fair test: copies within the run's set, and of other pixels."""
-    twice = np.isin(recognition.recognize(marks[parts == "test"], {**known, "test": marks[:0]}), ("train", "validation"))
-    if twice.any():
-        say(f"{twice.sum():,} of the test images are training or validation images too, pixel for pixel: the figures flatter")
+    twice = recognition.recognize(marks[parts == "test"], {**known, "test": marks[:0]})
+    if (twice != "").any():
+        earlier = " or were such of the run whose weights it began from" if (twice == "earlier").any() else ""
+        say(
+            f"{(twice != '').sum():,} of the test images are training or validation images too{earlier}, pixel for pixel: the "
+            "figures flatter"
+        )
     unknown = marks[parts == ""][:: 1 + (parts == "").sum() // _COMPARED]
-    near = recognition.alike(unknown, np.concatenate([known["train"], known["validation"]]))
+    near = recognition.alike(unknown, recognition.seen(known))
     if near.any():
         say(
             f"{near.sum():,} of {len(unknown):,} images that were compared look like images that the run was trained on or "

@@ -173,18 +173,13 @@ def check_claim(workdir, record, resume, say):
         None where there is no run; `TO_TRAIN`; `TO_SAVE` where all epochs are done, and the network is to be made of the last
         checkpoint; `TO_TEST` where it stands; `DONE`.
     """
-    if not workdir.exists():
-        if not workdir.is_free():
-            raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
+    if not check_folder(workdir, resume):
         return None
-    if not resume:
-        raise RunError(f"{workdir.path} holds a run already; go on with it by --resume, or name another folder with --out")
     old = workdir.read("status", "model", "recipe.name", "recipe.epochs", "seed", "class_names", "data.fingerprint", "versions")
     for key in _FIXED:
         difference = _difference(key, old.get(key), record[key])
         if difference:
             raise RunError(f"{workdir.path} was begun with {difference}{_longer(workdir, old, record)}")
-    stage = _stage(workdir, old, say)
     stage = _stage(workdir, old, say)
     if old["data"]["fingerprint"] != record["data"]["fingerprint"]:
         told = f"The images in {record['data']['path'] or PLACE} have changed since the run in {workdir.path} was begun"
@@ -194,6 +189,15 @@ def check_claim(workdir, record, resume, say):
     elif old["data"].get("groups", record["data"]["groups"]) != record["data"]["groups"]:
         raise RunError(f"The groups of the images have changed since the run in {workdir.path} was begun")
     return stage
+
+
+def check_folder(workdir, resume):
+    """Whether a folder holds a run, which may go on; a RunError where it may not, or holds something else."""
+    if not workdir.exists() and not workdir.is_free():
+        raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
+    if workdir.exists() and not resume:
+        raise RunError(f"{workdir.path} holds a run already; go on with it by --resume, or name another folder with --out")
+    return workdir.exists()
 
 
 def _longer(workdir, old, record):

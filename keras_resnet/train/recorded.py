@@ -37,6 +37,7 @@ def recorded(run, **changes):
         "test_fraction": photographs.get("test_fraction"),
         **record.get("switches", {}),
         **{name: path and _found(start, path) for name, path in paths.items()},
+        **_moved(paths, changes),
         "resume": True,
         **changes,
     }
@@ -58,6 +59,13 @@ def _recipe(stored, run):
         return Recipe(**{**known, "augmentation": Augmentation(**known["augmentation"])})
     except TypeError as problem:  # of a later version, or damaged
         raise RunError(f"{Path(run) / 'run.json'} has a recipe that this version does not know: {problem}") from None
+
+
+def _moved(paths, changes):
+    """The groups file, where it lay among images that lie elsewhere by now."""
+    if "data" not in changes or paths["groups"] is None or not Path(paths["groups"]).is_relative_to(paths["data"]):
+        return {}
+    return {"groups": str(Path(changes["data"]) / Path(paths["groups"]).relative_to(paths["data"]))}
 
 
 def _found(start, path):

@@ -4,6 +4,7 @@ import contextlib
 import math
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
@@ -22,7 +23,7 @@ from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
 from keras_resnet.train.rate_setters import refusals_told
-from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, again, changed_numbers, check_claim, claim, new_record
+from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, again, changed_numbers, check_folder, claim, new_record
 from keras_resnet.train.recorded import recorded
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
@@ -116,7 +117,7 @@ def resume(run_folder, **changes):
 def _lead(setup, workdir, record, resume):
     """The run in the process that writes its folder; the others follow."""
     say = setup.options.say
-    check_claim(workdir, record, resume, say=lambda line: None)  # so that a folder of something else is not even locked
+    check_folder(workdir, resume)  # so that a folder of something else is not even locked
     with _disk_faults_told(workdir, record), locked(workdir.path):
         stage = claim(workdir, record, resume, say)
         if stage == DONE:
@@ -127,12 +128,20 @@ def _lead(setup, workdir, record, resume):
         else:
             workdir.tidy()
             if workdir.read()["data"]["fingerprint"] == setup.images.fingerprint:
-                recognition.save(workdir / IMAGES, setup.images.marks)
+                recognition.save(workdir / IMAGES, {**setup.images.marks, "earlier": _earlier(setup.start)})
         setup.crew.tell("claim", stage)
         if stage != DONE:
             _go_on(setup, workdir, record, stage)
     setup.crew.tell("end", None)
     return _outcome(workdir)
+
+
+def _earlier(start):
+    """The marks of the images that the weights had seen before, where they are those of a run that knows."""
+    file = Path(start.weights or "").parent / IMAGES
+    if Path(start.weights or "").name != "weights.h5" or not file.exists():
+        return recognition.stack([])
+    return recognition.seen(recognition.load(file))
 
 
 def _follow(setup, workdir, record):

@@ -192,6 +192,22 @@ def test_test_images_that_are_training_images_too_are_told(tmp_path):
     assert scored(tmp_path / "run", tmp_path / "set")[0].images == 12
 
 
+def test_what_the_weights_had_seen_before_is_remembered(packed_run, photographs, tmp_path):
+    """A run that begins from another's weights, on images of which the other had some to train on and some to test on."""
+    lines, earlier = [], packed_run[1]
+    pack_folder(photographs, tmp_path / "other", size=48, test_fraction=0.5, seed=4)
+    settings = {**QUIET, "say": lines.append, "size": 32}
+    outcome = train.run(data=tmp_path / "other", out=tmp_path / "run", weights=earlier, **settings)
+    (told,) = [line for line in lines if "pixel for pixel" in line]
+    assert "or were such of the run whose weights it began from" in told and 18 <= int(told.split()[0]) <= 30
+    assert outcome.images == 30
+    write_photographs(tmp_path / "new", 30, seed=7)
+    train.run(data=tmp_path / "new", out=tmp_path / "second", weights=tmp_path / "run", test_fraction=0.2, **settings)
+    count = told.split()[0]
+    with pytest.raises(DataError, match=f"with, {count} of the 30 images of .*, {count} of them in the run whose weights it"):
+        evaluate.report(tmp_path / "second", tmp_path / "other")
+
+
 def test_images_that_few_per_class_left_out_are_unseen(tmp_path):
     split = tiny_split(60, 1)
     write_signs(tmp_path / "set", split, tiny_split(9, 2), NAMES)

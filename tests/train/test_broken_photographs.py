@@ -74,7 +74,7 @@ def test_a_broken_test_photograph_of_folders_with_parts(tmp_path):
         train.run(data=tmp_path / "photos", out=tmp_path / "run", stream=True, **QUIET)
 
 
-@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("stream", [True, pytest.param(False, marks=pytest.mark.full)])
 def test_they_are_left_out_on_request(stream, photographs, tmp_path):
     broken(photographs, cut, "left/00.png", "right/44.png")
     lines = []

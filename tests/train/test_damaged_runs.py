@@ -119,7 +119,7 @@ def test_a_damaged_model_is_one_line(name, run, tiny_set, tmp_path, capsys):
             assert printed.err.endswith(f"`keras-resnet train --resume {run}` makes it anew from the last checkpoint\n")
 
 
-@pytest.mark.parametrize("name", ["gone", "cut off", "NaN"])
+@pytest.mark.parametrize("name", ["gone", "NaN", pytest.param("cut off", marks=pytest.mark.full)])
 def test_a_damaged_model_is_made_anew_from_the_last_checkpoint(name, run, tiny_run, tiny_set, tiny_recipe):
     expected = Workdir(run).load_model().get_weights()
     MODELS[name][0](run / "model.keras")

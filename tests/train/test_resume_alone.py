@@ -11,7 +11,8 @@ from conftest import tiny_split
 from PIL import Image
 
 from keras_resnet import train
-from keras_resnet.cli.main import main
+from keras_resnet.cli.main import build_parser, main
+from keras_resnet.cli.train import _wanted
 from keras_resnet.data import write_signs
 from keras_resnet.data.augment import Augmentation
 from keras_resnet.errors import DataError, RunError
@@ -51,7 +52,7 @@ OWN = train.Recipe("own", "for the tests", 3, batch_size=8, augmentation=Augment
     "settings",
     [
         {"recipe": "signs-quick", "epochs": 2, "accumulate": 2, "seed": 3, "per_class": 20, "size": 40},
-        {"recipe": OWN, "stream": True, "validation_fraction": 0.2, "fast": True},
+        pytest.param({"recipe": OWN, "stream": True, "validation_fraction": 0.2, "fast": True}, marks=pytest.mark.full),
     ],
     ids=["a recipe of the table", "a recipe of one's own"],
 )
@@ -70,6 +71,13 @@ def test_it_ends_as_one_without_a_break(settings, tiny_set, tmp_path):
         assert again["recipe"] == OWN
 
 
+def test_a_recipe_of_ones_own_comes_back_from_the_record(tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run[1], tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, "recipe": json.loads(json.dumps(OWN.to_json()))}))
+    assert recorded(run)["recipe"] == OWN
+
+
 def test_from_the_command_line_and_from_another_folder(tiny_set, tmp_path, monkeypatch, capsys):
     """The paths of the record were relative to the folder in which the run was started."""
     shutil.copytree(tiny_set, tmp_path / "project" / "set")
@@ -84,27 +92,29 @@ def test_from_the_command_line_and_from_another_folder(tiny_set, tmp_path, monke
     printed = capsys.readouterr()
     assert "is complete: nothing is left to do; to train longer, begin another run from its weights, with" in printed.err
     monkeypatch.chdir(tmp_path / "project")
-    assert main(["train", "--out", "run", "--resume", "--dry-run"]) == 0  # the same by the older words
-
-
-def test_where_the_images_lie_elsewhere_by_now(tiny_set, tmp_path, monkeypatch, capsys):
-    shutil.copytree(tiny_set, tmp_path / "set")
-    begun(data=tmp_path / "set", out=tmp_path / "run", recipe="signs-quick", epochs=2)
-    (tmp_path / "set").rename(tmp_path / "moved")
-    assert main(["train", "--resume", str(tmp_path / "run")]) == 1
+    given, _ = _wanted(build_parser("train").parse_args(["train", "--out", "run", "--resume", "--processes", "2"]))
+    assert given == {**recorded("run"), "say": given["say"]}  # the same by the older words
+    (tmp_path / "project" / "set").rename(tmp_path / "moved")
+    assert main(["train", "--resume", "run"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(f"lay at {tmp_path / 'set'}, where nothing is by now; name their place with --data")
-    assert main(["train", "--resume", str(tmp_path / "run"), "--data", str(tmp_path / "moved")]) == 0
+    assert line.endswith("lay at set, where nothing is by now; name their place with --data")
+    assert main(["train", "--resume", "run", "--data", "../moved"]) == 0
 
 
-def test_a_folder_with_groups(tmp_path, monkeypatch):
+def write_grouped(folder, groups):
+    """45 photographs of nine people in class folders, and the file that says who they are; its lines."""
     split = tiny_split(45, 1)
     lines = ["file,group"]
     for number, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
-        (tmp_path / "photos" / NAMES[label]).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(tmp_path / "photos" / NAMES[label] / f"{number}.png")
+        (folder / NAMES[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / NAMES[label] / f"{number}.png")
         lines.append(f"{NAMES[label]}/{number}.png,{number % 9}")
-    (tmp_path / "people.csv").write_text("\n".join(lines))
+    groups.write_text("\n".join(lines))
+    return lines
+
+
+def test_a_folder_with_groups(tmp_path, monkeypatch):
+    lines = write_grouped(tmp_path / "photos", tmp_path / "people.csv")
     monkeypatch.chdir(tmp_path)
     settings = {"data": "photos", "groups": "people.csv", "test_fraction": 0.2, "size": 32}
     settings |= {"recipe": "signs-quick", "epochs": 2}
@@ -117,6 +127,15 @@ def test_a_folder_with_groups(tmp_path, monkeypatch):
     (tmp_path / "people.csv").write_text("\n".join(line.replace(",8", ",7") for line in lines))
     with pytest.raises(RunError, match="have changed since the run in .* was begun$"):
         train.resume("other", verbose=0, say=print)
+
+
+def test_a_groups_file_that_moved_with_its_photographs(tmp_path):
+    (tmp_path / "photos").mkdir()
+    write_grouped(tmp_path / "photos", tmp_path / "photos" / "people.csv")
+    settings = {"data": tmp_path / "photos", "groups": tmp_path / "photos" / "people.csv", "test_fraction": 0.2, "size": 32}
+    begun(**settings, out=tmp_path / "run", recipe="signs-quick", epochs=2)
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    assert recorded(tmp_path / "run", data=tmp_path / "moved")["groups"] == str(tmp_path / "moved" / "people.csv")
 
 
 def test_groups_of_a_set_that_have_changed_are_noticed(tmp_path):
