@@ -101,7 +101,9 @@ def load(path):
     except KerasResNetError as problem:
         raise DataError(f"{path} is damaged: {problem}") from None
     for part in PARTS:
-        rows = known.get(part, np.empty(0))
+        if part not in known:
+            raise DataError(f"{path} is damaged: it has no array {part}")
+        rows = known[part]
         if rows.dtype != np.uint8 or rows.shape[1:] != (LENGTH,):
             raise DataError(f"{path} is damaged: {part} is {rows.dtype} {rows.shape}; expected uint8 (images, {LENGTH})")
     return known

@@ -98,10 +98,13 @@ def test_a_damaged_file_is_one_line(tmp_path, content, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("part", [np.zeros((3, 5), np.uint8), np.zeros((3, recognition.LENGTH)), None])
+@pytest.mark.parametrize("part", [np.zeros((3, 5), np.uint8), np.zeros((3, recognition.LENGTH)), np.zeros(())])
 def test_arrays_that_are_no_marks_are_named(tmp_path, part):
     parts = {name: np.zeros((2, recognition.LENGTH), np.uint8) for name in recognition.PARTS}
-    parts = {**parts, "validation": part} if part is not None else {"train": parts["train"]}
-    np.savez(tmp_path / "images.npz", **parts)
+    np.savez(tmp_path / "images.npz", **{**parts, "validation": part})
     with pytest.raises(DataError, match="images.npz is damaged: validation is .*; expected uint8"):
+        recognition.load(tmp_path / "images.npz")
+    del parts["test"]
+    np.savez(tmp_path / "images.npz", **parts)
+    with pytest.raises(DataError, match="images.npz is damaged: it has no array test$"):
         recognition.load(tmp_path / "images.npz")
