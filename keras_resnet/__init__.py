@@ -6,7 +6,7 @@ that TensorFlow's fast CPU kernels (oneDNN) are on; see `keras_resnet.cpu`.
 
 import importlib
 
-from keras_resnet import cpu
+from keras_resnet import backend, cpu
 from keras_resnet.version import __version__
 
 # Public name -> the module it comes from.
@@ -23,6 +23,7 @@ _NAMES = {
     "check_train_eval_gap": "keras_resnet.models.batch_norm",
     "preprocess_input": "keras_resnet.models.preprocess",
     "recalibrate_batch_norm": "keras_resnet.models.batch_norm",
+    "keep_memory": "keras_resnet.cpu",
     "numerics": "keras_resnet.repeatable",
     "seed_everything": "keras_resnet.repeatable",
 }
@@ -45,17 +46,22 @@ __all__ = ["__version__", *_NAMES, *_SUBPACKAGES]
 
 
 def __getattr__(name):
-    if name in _NAMES:
+    if name not in __all__:
+        raise AttributeError(f"module 'keras_resnet' has no attribute {name!r}")
+    try:
+        if name in _SUBPACKAGES:
+            return importlib.import_module(f"keras_resnet.{name}")
         return getattr(importlib.import_module(_NAMES[name]), name)
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"keras_resnet.{name}")
-    raise AttributeError(f"module 'keras_resnet' has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        if not (line := backend.missing(error)):
+            raise
+        raise ModuleNotFoundError(line, name=error.name) from None
 
 
 def __dir__():
     return sorted(__all__)
 
 
+backend.choose_backend()
 cpu.turn_on_onednn()
-cpu.keep_memory()
 cpu.warn_of_namesake()

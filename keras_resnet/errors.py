@@ -4,9 +4,14 @@ A message has four parts, in one line: what was asked for, what was received, wh
 The command line prints the message alone, on standard error, and exits with status 1.
 """
 
+from keras_resnet.text import visible
+
 
 class KerasResNetError(Exception):
-    """Any error that this package raises on purpose; its text is meant for the user."""
+    """Any error that this package raises on purpose; its text is meant for the user, and safe to print whatever it names."""
+
+    def __str__(self):
+        return visible(super().__str__(), keep="\n\t")
 
 
 class ModelError(KerasResNetError, ValueError):

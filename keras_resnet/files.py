@@ -4,12 +4,17 @@ import contextlib
 import json
 import math
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from keras_resnet.errors import KerasResNetError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+# What systems leave in folders, in lower case: macOS in the zip archives that it makes, Windows, a Synology. Names that begin
+# with a dot (.DS_Store, .ipynb_checkpoints, ._photo.jpg) are such anyway.
+_CLUTTER = ("__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "@eadir")
 
 _PART = ".part-"  # how the name of a file that is still being written begins
 
@@ -26,7 +31,25 @@ _SIGNATURES = (
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"%PDF", "a PDF document"),
     (b"\x93NUMPY", "a NumPy array"),
+    (b"%!PS", "a PostScript document"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript document"),
 )
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # ISO/IEC 23008-12, annex B
+
+
+def is_clutter(name):
+    """Whether a file or folder of that name is hidden or left behind by a system, and nothing that a user put there."""
+    return name.startswith(".") or name.lower() in _CLUTTER
+
+
+def irregular(path):
+    """What a path is that is there and no regular file, e.g. ``"a named pipe"``, at which a reader would wait; else None."""
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (OSError, ValueError):  # nothing is there; whoever opens it will say so
+        return None
+    kinds = {stat.S_IFREG: None, stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(kind, "a device")
 
 
 def describe(path):
@@ -41,6 +64,8 @@ def describe(path):
     for signature, description in _SIGNATURES:
         if head.startswith(signature):
             return description
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return "a HEIC photograph"
     text = head.lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head")) or b"<html" in text:
         return "an HTML page (a login or error page saved under this name?)"
@@ -73,8 +98,8 @@ def _hdf5_fault(path):
     """What keeps the file from being a whole HDF5 file, as a sentence; None where nothing does."""
     if not path.exists():
         return f"No such file: {path}"
-    if path.is_dir():
-        return f"{path} is a folder; expected an HDF5 file"
+    if other := irregular(path):
+        return f"{path} is {other}; expected an HDF5 file"
     kind, actual = describe(path), path.stat().st_size
     if kind != "an HDF5 file":
         return f"{path} is {kind}, of {actual:,} bytes; expected an HDF5 file"
@@ -139,6 +164,27 @@ def read_arrays(path):
     return arrays
 
 
+def open_own(path, flags, error=KerasResNetError):
+    """Opens a file that only this package writes, made where it is missing: nothing else, and never through a link.
+
+    Args:
+        path: the file.
+        flags: of `os.open`.
+        error: the exception class to raise where something else stands there.
+
+    Returns:
+        The number of the open file.
+    """
+    found = "a link" if os.path.islink(path) else irregular(path)
+    if found is None:
+        handle = os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        if os.fstat(handle).st_nlink < 2:
+            return handle
+        os.close(handle)
+        found = "a second name of another file"
+    raise error(f"{path} is {found}, which may belong to somebody else; delete it and run again")
+
+
 @contextlib.contextmanager
 def whole(path, suffix=""):
     """Yields a temporary path beside ``path``, renamed to ``path`` at the end: a file appears whole or not at all.
@@ -157,6 +203,10 @@ def whole(path, suffix=""):
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
+    except OSError as problem:
+        if problem.errno is not None and problem.filename is None:  # a full disk does not say which file it had no room for
+            problem.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     _keep_names(path.parent)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -57,11 +58,33 @@ assert blocked <= ("tensorflow" not in sys.modules)
 print(keras.backend.backend(), keras.config.image_data_format())
 """
 
+# Two epochs of many more batches than a queue holds, once through and once broken off in the second epoch and resumed.
 TRAIN = """
-from keras_resnet.train import Recipe, run
-recipe = Recipe(name="one", summary="for the tests", epochs=1, batch_size=16, learning_rate=5e-3)
-data, out = sys.argv[4:]
-outcome = run(data=data, out=out, model="resnet-tiny", recipe=recipe, say=lambda line: None, verbose=0)
+import keras_resnet.train
+sys.path.insert(0, sys.argv[6])
+from killed_run import RECIPE
+import dataclasses
+recipe = dataclasses.replace(RECIPE, epochs=2)
+data, out = sys.argv[4:6]
+
+class Break(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 10):
+            raise LookupError
+
+def run(folder, *callbacks):
+    settings = {"model": "resnet-tiny", "recipe": recipe, "say": lambda line: None, "verbose": 0, "callbacks": callbacks}
+    return kr.train.run(data=data, out=f"{out}/{folder}", resume=True, **settings)
+
+outcome = run("whole")
+try:
+    run("broken", Break())
+    raise SystemExit("it was not broken off")
+except LookupError:
+    pass
+assert run("broken").images == outcome.images
 assert blocked <= ("tensorflow" not in sys.modules)
 print(keras.backend.backend(), outcome.images, np.isfinite(outcome.loss))
 """
@@ -128,12 +151,24 @@ def test_channels_first_on_tensorflows_cpu_without_onednn_says_how_to_turn_it_on
 
 
 @pytest.mark.parametrize("name", [backend("jax"), backend("torch")])
-def test_a_run_trains_without_tensorflow(name, tiny_set, tmp_path):
-    done = python(TRAIN, tmp_path, tiny_set, tmp_path / "run", name=name)
+def test_a_run_trains_without_tensorflow_and_is_resumed_to_the_same_bits(name, tiny_set, tmp_path):
+    done = python(TRAIN, tmp_path, tiny_set, tmp_path, ROOT / "tests" / "train", name=name)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [name, "24", "True"]
-    names = {path.name for path in (tmp_path / "run").iterdir()}
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
     assert {"run.json", "model.keras", "weights.h5", "log.csv"} <= names
+    whole, broken = (arrays(tmp_path / folder / "weights.h5") for folder in ("whole", "broken"))
+    assert len(whole) == 104 and list(whole) == list(broken)
+    for name, value in whole.items():
+        np.testing.assert_array_equal(broken[name], value, err_msg=name)
+
+
+def arrays(path):
+    """The data sets of a file by their names; its attributes also hold names of layers, which count on within a process."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
 
 
 def test_the_import_of_tensorflow_really_fails(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_resnet.errors import DataError
-from keras_resnet.files import describe, hdf5_length, open_hdf5, whole
+from keras_resnet.files import describe, hdf5_length, irregular, is_clutter, open_hdf5, open_own, whole
 
 LIBRARY_VERSIONS = {"earliest": 0, "v108": 2, "latest": 3}  # h5py's libver -> version of the superblock it writes
 
@@ -93,6 +93,42 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         pass
 
 
+def test_what_would_be_waited_for_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.h5")
+    with (
+        pytest.raises(DataError, match="pipe.h5 is a named pipe; expected an HDF5 file$"),
+        open_hdf5(tmp_path / "pipe.h5", DataError),
+    ):
+        pass
+    assert irregular(tmp_path / "pipe.h5") == "a named pipe" and irregular(tmp_path) == "a folder"
+    assert irregular("/dev/null") == "a device"
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("file")
+    assert [irregular(tmp_path / name) for name in ("file", "link", "nothing")] == [None] * 3
+
+
+def test_a_file_of_ours_is_opened_and_nothing_else(tmp_path):
+    os.close(open_own(tmp_path / "a.part", os.O_WRONLY))
+    os.close(open_own(tmp_path / "a.part", os.O_WRONLY))
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "b.part").symlink_to("theirs")
+    (tmp_path / "c.part").symlink_to("nothing")
+    os.link(tmp_path / "theirs", tmp_path / "d.part")
+    os.mkfifo(tmp_path / "e.part")
+    for name, kind in {"b": "a link", "c": "a link", "d": "a second name of another file", "e": "a named pipe"}.items():
+        with pytest.raises(DataError) as caught:
+            open_own(tmp_path / f"{name}.part", os.O_RDWR, DataError)
+        expected = f"{tmp_path}/{name}.part is {kind}, which may belong to somebody else; delete it and run again"
+        assert str(caught.value) == expected
+    assert (tmp_path / "theirs").read_text() == "theirs" and not (tmp_path / "nothing").exists()
+
+
+def test_clutter_is_known_by_its_name():
+    for name in (".DS_Store", "._photo.jpg", "__MACOSX", "Thumbs.db", "thumbs.db", ".ipynb_checkpoints", "desktop.ini"):
+        assert is_clutter(name)
+    assert not any(map(is_clutter, ("photo.jpg", "macosx", "thumbs", "0")))
+
+
 def test_errors_of_the_caller_pass_through(tmp_path):
     with pytest.raises(OSError, match="^mine$"), open_hdf5(write_hdf5(tmp_path / "a.h5"), DataError):
         raise OSError("mine")
@@ -120,6 +156,16 @@ def test_whole_leaves_an_older_file_as_it_was(tmp_path, exception):
         raise exception
     assert path.read_text() == "older"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_whole_names_the_file_that_a_full_disk_had_no_room_for(tmp_path):
+    for make in (lambda: OSError(28, "No space left on device"), lambda: OSError(27, "File too large")):
+        with pytest.raises(OSError) as caught, whole(tmp_path / "a.txt"):
+            raise make()
+        assert caught.value.filename == str(tmp_path / "a.txt") and os.listdir(tmp_path) == []
+    with pytest.raises(OSError) as caught, whole(tmp_path / "a.txt"):
+        open(tmp_path / "b.txt")
+    assert caught.value.filename == str(tmp_path / "b.txt")  # one that says its file is left as it is
 
 
 def test_whole_leaves_nothing_where_there_was_nothing(tmp_path):

@@ -1,6 +1,8 @@
 """What importing costs, what is public, and that modules import from earlier tiers alone."""
 
 import ast
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +16,9 @@ PACKAGE = ROOT / "keras_resnet"
 
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
-    {"version", "errors", "cpu", "names"},
-    {"files", "repeatable"},
+    {"text"},
+    {"version", "errors", "backend", "cpu", "names"},
+    {"files", "fonts", "repeatable"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
@@ -107,6 +110,60 @@ def test_onednn_is_on_before_tensorflow_unless_the_user_decided():
     assert value() == "1"
     assert value("os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'\n") == "0"
     assert value("import sys, types; sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n") == "None"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the resident memory from /proc")
+def test_importing_changes_nothing_else_in_the_process():
+    """The environment but for oneDNN's variable, and how the allocator gives memory back: 60 blocks of 16 MB, freed again."""
+    program = """
+import json, os, sys
+before = dict(os.environ)
+if sys.argv[1] == "with":
+    import keras_resnet
+import numpy as np
+blocks = [np.ones(2**21) for _ in range(60)]
+del blocks
+kept = next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]
+print(json.dumps([int(kept) // 1024, {key: value for key, value in os.environ.items() if before.get(key) != value}]))
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+
+    def measured(how):
+        command = [sys.executable, "-c", program, how]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True, env=environment)
+        return json.loads(done.stdout)
+
+    (with_us, changed), (without, _) = measured("with"), measured("without")
+    assert with_us < without + 60 and changed == {"TF_ENABLE_ONEDNN_OPTS": "1"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+@pytest.mark.parametrize(("setting", "expected"), [("", True), ("1", True), ("0", False)])
+def test_memory_is_kept_within_the_block_alone(setting, expected):
+    """Of 60 freed blocks of 16 MB, in the block, behind it, and freed behind it."""
+    program = """
+import json, os
+import keras_resnet as kr
+import numpy as np
+if not os.environ["KERAS_RESNET_MALLOC"]:
+    del os.environ["KERAS_RESNET_MALLOC"]
+def resident():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) // 1024
+def freed():
+    blocks = [np.ones(2**21) for _ in range(60)]
+    del blocks
+    return resident()
+before = resident()
+with kr.keep_memory():
+    within = freed() - before
+print(json.dumps([within, resident() - before, freed() - before]))
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC"))}
+    environment["KERAS_RESNET_MALLOC"] = setting
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True, env=environment)
+    within, behind, later = json.loads(done.stdout)
+    assert (within > 800) == expected and behind < 100 and later < 100
 
 
 def test_what_is_lost_is_said_where_tensorflow_came_first(monkeypatch):

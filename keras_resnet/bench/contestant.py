@@ -134,7 +134,7 @@ def _keras_resnet(settings, images, labels, fast=False):
     import keras
 
     from keras_resnet.data import Split
-    from keras_resnet.data.pipeline import Batches, feed
+    from keras_resnet.data.pipeline import Batches, EpochNumber, feed
     from keras_resnet.repeatable import deterministic
     from keras_resnet.train import RECIPES, training_model
     from keras_resnet.train.callbacks import Speed
@@ -145,13 +145,14 @@ def _keras_resnet(settings, images, labels, fast=False):
     recipe = dataclasses.replace(RECIPES["signs"], batch_size=settings["batch_size"], precision=settings["precision"])
     network = training_model(settings["model"], images.shape[1:], classes, recipe, images=len(images))
     split = Split(images, labels)
-    batches = feed(Batches(split, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=0))
-    epochs = itertools.count()
+    batches = Batches(split, classes, batch_size=recipe.batch_size, augmentation=recipe.augmentation, seed=0)
+    fed, epochs = feed(batches), itertools.count()
 
     def train_round():
         epoch, speed = next(epochs), Speed(recipe.batch_size)
-        with deterministic(not fast):
-            network.fit(batches, epochs=epoch + 1, initial_epoch=epoch, verbose=2, shuffle=False, callbacks=[speed])
+        settings = {"verbose": 2, "shuffle": False, "callbacks": [EpochNumber(batches), speed]}
+        with cpu.keep_memory(), deterministic(not fast):
+            network.fit(fed, epochs=epoch + 1, initial_epoch=epoch, **settings)
         return speed.steps
 
     facts = {"network": f"keras_resnet {settings['model']}", "parameters": network.count_params()}

@@ -225,11 +225,11 @@ def command(name, settings):
 
 
 def _environment(name, threads, device="cpu", backend="tensorflow"):
-    """This process's environment with the number of threads of every library, on a processor without graphics cards, and for
-    the other contestants without what importing this package changes. A backend that is set stays for this package's own."""
+    """This process's environment with the number of threads of every library, on a processor without graphics cards. A
+    backend that is set in it stays for this package's own contestants alone."""
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # the last line that a failed child printed is then its error
-    stock = {} if name in (OURS, OURS_FAST) else {cpu.MALLOC: "0", "KERAS_BACKEND": backend}
+    stock = {} if name in (OURS, OURS_FAST) else {"KERAS_BACKEND": backend}
     hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {}
     chosen = {"KERAS_BACKEND": backend} if backend != "tensorflow" else {}  # keras.json may say what it likes of TensorFlow's
     return {**quiet, **chosen, **os.environ, **dict.fromkeys(names, str(threads)), **stock, **hidden}

@@ -4,10 +4,14 @@ import argparse
 import contextlib
 import dataclasses
 import logging
-import sys
 from pathlib import Path
 
 from keras_resnet.cli import output
+from keras_resnet.errors import DataError
+from keras_resnet.text import visible
+
+# Part of what `data.load_parts` reads -> what it is called.
+_PARTS = {"train": "train", "test": "test", "validation": "validation", "all": "images"}
 
 
 def add_arguments(parser):
@@ -37,7 +41,7 @@ def _add_set(parser):
         "set",
         nargs="?",
         metavar="SET",
-        help="folder with train_signs.h5 and test_signs.h5, or one .h5 file (default: ./datasets)",
+        help="folder with train_signs.h5 and test_signs.h5, one .h5 file, or folders of photographs (default: ./datasets)",
     )
 
 
@@ -57,7 +61,8 @@ def _add_pack(actions):
     )
     parser.add_argument("source", metavar="SRC", help="folder with one subfolder of photographs for each class")
     parser.add_argument("destination", metavar="DIR", help="folder for train_signs.h5 and test_signs.h5")
-    parser.add_argument("--size", type=int, default=64, help="height and width in pixels (default: %(default)s)")
+    text = "height and width in pixels, as 64 or, height first, as 32x48 (default: %(default)s)"
+    parser.add_argument("--size", type=_size, default=64, help=text)
     parser.add_argument(
         "--test-fraction", type=float, default=0.2, metavar="F", help="share of each class to test on (default: 0.2)"
     )
@@ -66,6 +71,14 @@ def _add_pack(actions):
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split and the order (default: %(default)s)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out photographs that cannot be read")
+
+
+def _size(text):
+    """``"64"`` as 64, ``"32x48"`` as `(32, 48)`."""
+    sides = text.split("x")
+    if len(sides) > 2 or not all(map(str.isdecimal, sides)):
+        raise argparse.ArgumentTypeError(f"expected a number or HEIGHTxWIDTH, received {text!r}")
+    return int(text) if len(sides) == 1 else tuple(map(int, sides))
 
 
 def _add_synthetic(actions):
@@ -82,7 +95,7 @@ def _add_show(actions):
     )
     _add_set(parser)
     parser.add_argument("--out", metavar="FILE", help="the picture (default: SET_samples.png, here)")
-    parser.add_argument("--split", choices=("train", "test"), default="train", help="default: %(default)s")
+    parser.add_argument("--split", choices=_PARTS, help="default: train, or what there is")
     parser.add_argument("--per-class", type=int, default=8, metavar="N", help="images a class (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images (default: %(default)s)")
 
@@ -95,33 +108,37 @@ def _check(arguments):
 
 
 def _check_text(report):
-    train, test, duplicates = report["train"], report["test"], report["duplicates"]
-    height, width, channels = train["shape"]
-    name_width = max(map(len, [*report["classes"], "class", "all"]))
-    rows = [("class", "train", "test")]
-    rows += [(name, train["per_class"][name], test["per_class"][name]) for name in report["classes"]]
-    rows += [("all", train["images"], test["images"])]
-    lines = [f"{report['path']}: {len(report['classes'])} classes, images {height} x {width} x {channels}", ""]
-    lines += [f"{name:{name_width}}  {first:>7}  {second:>7}" for name, first, second in rows]
-    lines.append("")
-    for name in ("train", "test"):
-        pixels = report[name]["pixels"]
+    parts = [part for part in _PARTS if part in report]
+    height, width, channels = report[parts[0]]["shape"]
+    shape = f"{'photographs as ' if report['photographs'] else ''}images {height} x {width} x {channels}"
+    lines = [f"{report['path']}: {len(report['classes'])} classes, {shape}", ""]
+    rows = [[name, *(report[part]["per_class"][name] for part in parts)] for name in report["classes"]]
+    rows.append(["all", *(report[part]["images"] for part in parts)])
+    lines += [*output.table(["class", *map(_PARTS.get, parts)], rows), ""]
+    for part in parts:
+        pixels = report[part]["pixels"]
         spread = f"mean {pixels['mean']:.1f}, standard deviation {pixels['std']:.1f}"
-        lines.append(f"pixels, {name}: {pixels['min']} to {pixels['max']}, {spread}")
-    lines.append(
-        f"exact duplicates: {duplicates['train']} in train, {duplicates['test']} in test, "
-        f"{duplicates['across']} of test in train"
-    )
-    for name, pairs in duplicates["examples"].items():
-        lines += [f"  {name}: image {first} = image {second}" for first, second in pairs]
+        lines.append(f"pixels, {part}: {pixels['min']} to {pixels['max']}, {spread}")
+    lines += _duplicates_text(report["duplicates"], parts)
     if report["groups"]:
         groups = report["groups"]
         lines.append(f"groups: {groups['train']} in train, {groups['test']} in test, {groups['across']} in both")
-    return "\n".join(lines + [f"warning: {text}" for text in report["warnings"]])
+    return lines + [f"warning: {text}" for text in report["warnings"]]
+
+
+def _duplicates_text(duplicates, parts):
+    counts = [f"{duplicates[part]} in {part}" for part in parts]
+    across = {"across": "test", "across_validation": "validation"}
+    counts += [f"{duplicates[name]} of {part} in train" for name, part in across.items() if name in duplicates]
+    lines = [f"exact duplicates: {', '.join(counts)}"]
+    for name, pairs in duplicates["examples"].items():
+        lines += [f"  {name}: image {first} = image {second}" for first, second in pairs]
+    return lines
 
 
 def _pack(arguments):
     from keras_resnet.data.pack import pack_folder
+    from keras_resnet.data.photo import HEIC_ADVICE, HEIC_ENDINGS
 
     with _progress_shown():
         report = pack_folder(
@@ -134,6 +151,8 @@ def _pack(arguments):
             skip_bad=arguments.skip_bad,
         )
     _say_list("left alone, no photograph of a class", report.left_alone)
+    if any(Path(name).suffix.lower() in HEIC_ENDINGS for name in report.left_alone):
+        output.say(f"HEIC photographs are among them, {HEIC_ADVICE}")
     _say_list(f"in {arguments.groups}, but not a photograph here", report.extra_rows)
     _say_list("skipped", report.skipped)
     images = {"train": sum(report.train.values()), "test": sum(report.test.values())}
@@ -153,22 +172,20 @@ def _say_list(title, values, limit=10):
     if values:
         output.say(f"{title}: {len(values)}")
         for value in values[:limit]:
-            output.say(f"  {value}")
+            output.say(visible(f"  {value}"))
         if len(values) > limit:
             output.say(f"  ... and {len(values) - limit} more")
 
 
 @contextlib.contextmanager
 def _progress_shown():
-    """The progress that the data modules log, as lines on standard error."""
-    logger, handler = logging.getLogger("keras_resnet.data"), logging.StreamHandler(sys.stderr)
+    """Shows the progress that the data modules log."""
+    logger = logging.getLogger("keras_resnet.data")
     level = logger.level
-    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
         logger.setLevel(level)
 
 
@@ -188,10 +205,12 @@ def _synthetic(arguments):
 
 def _show(arguments):
     from keras_resnet.data.grid import sample_grid
-    from keras_resnet.data.signs import load_signs
+    from keras_resnet.data.source import load_parts
 
-    signs = load_signs(arguments.set)
-    out = arguments.out or f"{signs.path.resolve().stem}_samples.png"
-    split = signs.train if arguments.split == "train" else signs.test
-    path = sample_grid(split, signs.class_names, Path(out), seed=arguments.seed, per_class=arguments.per_class)
-    output.result({"picture": str(path), "split": arguments.split}, str(path), arguments.json)
+    parts, names, where = load_parts(arguments.set)
+    part = arguments.split or next(iter(parts))
+    if part not in parts:
+        raise DataError(f"{where} has no {part} images; expected --split {' or '.join(parts)}")
+    out = arguments.out or f"{where.resolve().stem}_samples.png"
+    path = sample_grid(parts[part], names, Path(out), seed=arguments.seed, per_class=arguments.per_class)
+    output.result({"picture": str(path), "split": part}, str(path), arguments.json)

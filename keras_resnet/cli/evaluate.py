@@ -1,6 +1,6 @@
 """`keras-resnet evaluate`: a trained run on the test images of a set."""
 
-from keras_resnet.cli.output import add_common, result, say
+from keras_resnet.cli.output import add_common, result, say, table
 from keras_resnet.cli.quiet import load_keras
 
 
@@ -28,10 +28,12 @@ def run(arguments):
     weighted = scores.imbalanced or record["recipe"].get("class_weights", False)
     balanced = f", balanced accuracy {percent(scores.balanced_accuracy, 1)}" if weighted else ""
     lines = [f"Test accuracy {scores.accuracy_text}{balanced}, loss {scores.loss:.3f}, on {scores.images} images", ""]
-    lines.append("class  images  precision  recall")
-    for row in scores.per_class:
-        precision, recall = ("-" if value is None else f"{value:.1%}" for value in (row.precision, row.recall))
-        lines.append(f"{row.name:<6} {row.images:>6}  {precision:>9}  {recall:>6}")
+    rows = [(row.name, row.images, _share(row.precision), _share(row.recall)) for row in scores.per_class]
+    lines += table(["class", "images", "precision", "recall"], rows)
     if arguments.out:
         lines += ["", f"Report: {arguments.out}/report.html"]
-    result({"run": arguments.run, **scores.to_json()}, "\n".join(lines), arguments.json)
+    result({"run": arguments.run, **scores.to_json()}, lines, arguments.json)
+
+
+def _share(value):
+    return "-" if value is None else f"{value:.1%}"

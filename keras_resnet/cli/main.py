@@ -8,8 +8,12 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 
+from keras_resnet.backend import missing
+from keras_resnet.cli.output import notes_shown, say
 from keras_resnet.errors import KerasResNetError
+from keras_resnet.text import visible
 from keras_resnet.version import __version__
 
 # Command -> one line of help. The module keras_resnet.cli.<command> has `add_arguments(parser)` and `run(arguments)`,
@@ -35,9 +39,15 @@ example:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Ends with a usage error; words of the command line may be names of files."""
+        super().error(visible(message))
+
+
 def build_parser(command=None):
     """The parser; with the name of a command, only that command's arguments are built (start-up stays quick)."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="keras-resnet",
         description="Residual networks for Keras: train, evaluate and use them.",
         epilog=EXAMPLE,
@@ -58,17 +68,19 @@ def main(argv=None):
     command = next((word for word in argv if word in COMMANDS), None)
     arguments = build_parser(command).parse_args(argv, argparse.Namespace(words=argv))
     try:
-        status = importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
+        with notes_shown():
+            status = importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
     except BrokenPipeError:  # the reader, e.g. `head`, has seen enough; nothing more can be flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         if getattr(arguments, "debug", False):
-            raise
-        print(f"keras-resnet: {_line(error)}", file=sys.stderr)
+            say(traceback.format_exc())
+        else:
+            say(f"keras-resnet: {_line(error)}")
         return 1
     except KeyboardInterrupt:
-        print("keras-resnet: interrupted", file=sys.stderr)
+        say("keras-resnet: interrupted")
         return 130
     return status or 0
 
@@ -78,6 +90,8 @@ def _line(error):
     text = " ".join(str(error).split())
     if isinstance(error, KerasResNetError):
         return text
+    if isinstance(error, ImportError) and (line := missing(error)):
+        return line
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"{type(error).__name__}: {text} (--debug shows where)"

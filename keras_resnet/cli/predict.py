@@ -2,11 +2,10 @@
 
 import csv
 
-from keras_resnet.cli.output import add_common, result, say
+from keras_resnet.cli.output import add_common, line, result, say
 from keras_resnet.cli.quiet import load_keras
 
 AT_ONCE = 64  # photographs that are decoded before the network looks at them
-NAMED = 5  # of what is left out
 
 
 def add_arguments(parser):
@@ -14,7 +13,7 @@ def add_arguments(parser):
     from keras_resnet.evaluate.photographs import MOST_PHOTOS
 
     parser.add_argument("run", metavar="RUN", help="run folder")
-    text = "photograph, of which the central square is used; or a folder of photographs, with those in folders below"
+    text = "photograph, of which the middle is used, in the shape of the run's images; or a folder of such, in it or below"
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help=text)
     parser.add_argument("--csv", metavar="FILE", help="write a line for each photograph, with the probabilities of all classes")
     text = f"draw photographs, {MOST_PHOTOS} at most: each with the crop that the network sees, and the probabilities"
@@ -31,8 +30,8 @@ def run(arguments):
 
     Workdir(arguments.run).read()  # a wrong name is told at once, not after the framework has loaded
     photographs, left_out = photographs_of(arguments.photos)
-    if left_out:
-        say(f"Left out, {len(left_out):,} files that are no photographs: {_first(left_out)}")
+    for phrase in left_out:
+        say(phrase)
     load_keras()
     from keras_resnet.inference import Predictor
 
@@ -42,7 +41,7 @@ def run(arguments):
     drawn = [row["image"] for row in predictions[:MOST_PHOTOS]] if arguments.out else []
     value = {"predictions": predictions, "skipped": skipped, "csv": arguments.csv, "picture": arguments.out if drawn else None}
     lines = [f"{row['image']}: {row['class']} ({row['probability']:.1%})" for row in predictions]
-    result(value, "\n".join(lines), arguments.json)
+    result(value, lines, arguments.json)
     if arguments.csv:
         _write(arguments.csv, predictions, predictor.class_names)
     if drawn:
@@ -102,8 +101,4 @@ def _draw(predictor, photographs, count, arguments):
     if count > len(photographs):
         say(f"The picture shows the first {len(photographs)} of {count:,} photographs")
     if not arguments.json:
-        print(f"Picture: {arguments.out}")
-
-
-def _first(paths):
-    return ", ".join(map(str, paths[:NAMED])) + (" ..." if len(paths) > NAMED else "")
+        line(f"Picture: {arguments.out}")

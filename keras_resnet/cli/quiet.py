@@ -20,12 +20,22 @@ def load_keras(first_tensor=True):
             with _standard_error_to(heap):
                 import keras
 
+                _leave_tensorflow_out(keras.backend.backend())
                 if first_tensor:
                     keras.ops.zeros(1)  # the first tensor starts the devices
         except BaseException:
             heap.seek(0)
             sys.stderr.write(heap.read().decode(errors="replace"))
             raise
+
+
+def _leave_tensorflow_out(backend):
+    """On another backend Keras would load TensorFlow, for seconds, to see whether what it saves is of TensorFlow's types."""
+    if backend != "tensorflow":
+        with contextlib.suppress(ImportError, AttributeError):  # private names; without them TensorFlow is loaded
+            from keras.src.utils.module_utils import tensorflow
+
+            tensorflow._available = False
 
 
 @contextlib.contextmanager

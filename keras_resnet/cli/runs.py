@@ -1,6 +1,6 @@
 """`keras-resnet runs`: run folders side by side."""
 
-from keras_resnet.cli.output import add_common, result
+from keras_resnet.cli.output import add_common, line, result
 
 
 def add_arguments(parser):
@@ -24,4 +24,4 @@ def run(arguments):
     if figure:
         draw(rows, figure)
         if not arguments.json:
-            print(f"Curves: {figure}")
+            line(f"Curves: {figure}")

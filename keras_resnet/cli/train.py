@@ -31,7 +31,7 @@ def add_arguments(parser):
 
     rows = "\n".join(f"  {name:<13}{recipe.epochs:>3} epochs: {recipe.summary}" for name, recipe in RECIPES.items())
     parser.description = f"{parser.description}\n\nrecipes:\n{rows}"
-    text = "image set in the SIGNS layout; or a folder of class folders of photographs, or of train/ and test/ with such"
+    text = "image set in the SIGNS layout; or a folder of class folders of photographs, or of train/, test/ and val/ with such"
     parser.add_argument("--data", metavar="SET", help=text)
     parser.add_argument("--out", metavar="RUN", help="run folder to write")
     parser.add_argument("--model", help=f"a network of the catalogue (default: {_DEFAULTS['model']})")
@@ -39,9 +39,12 @@ def add_arguments(parser):
     for name, (kind, metavar, text) in _NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
     parser.add_argument("--seed", type=int, metavar="S", help=f"default: {_DEFAULTS['seed']}")
-    text = f"images of the training part to validate with, by group where known (default: {_DEFAULTS['validation_fraction']})"
-    parser.add_argument("--validation-fraction", type=float, metavar="F", help=f"share of the {text}")
-    text = "share of the photographs of a folder without train/ and test/ to test on"
+    parser.add_argument(
+        "--validation-fraction", type=float, metavar="F",
+        help="share of the training images kept for validation where there is no val/, by group where known "
+        f"(default: {_DEFAULTS['validation_fraction']})",
+    )  # fmt: skip
+    text = "share of the photographs of a folder without test/ to test on"
     parser.add_argument("--test-fraction", type=float, metavar="F", help=text)
     text = "columns file and group: the photographs of one group stay on one side"
     parser.add_argument("--groups", metavar="FILE.csv", help=text)

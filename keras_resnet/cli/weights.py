@@ -15,7 +15,7 @@ def add_arguments(parser):
     ):
         action = actions.add_parser(name, help=summary, description=summary, formatter_class=RawDescriptionHelpFormatter)
         action.add_argument(
-            "file", metavar="FILE", help="HDF5 of Keras 1, 2 or 3, .keras, .safetensors, or a file of torch.save"
+            "file", metavar="FILE", help="HDF5 of Keras 1, 2 or 3, .keras, .safetensors, a file of torch.save; or a run folder"
         )
         _add_kernels(action)
         add_common(action, f"keras-resnet weights {name} resnet50.h5")
@@ -37,7 +37,7 @@ def _add_kernels(action):
 def _add_convert(actions):
     summary = "write a weight file in another library's dialect"
     action = actions.add_parser("convert", help=summary, description=summary, formatter_class=RawDescriptionHelpFormatter)
-    action.add_argument("source", metavar="SOURCE", help="a weight file of any known library")
+    action.add_argument("source", metavar="SOURCE", help="a weight file of any known library, or a run folder")
     action.add_argument("target", metavar="TARGET", help="the new file: .h5, .hdf5, .weights.h5 or .safetensors")
     action.add_argument(
         "--dialect",
@@ -64,7 +64,7 @@ def _add_convert(actions):
 def _add_diff(actions):
     summary = "exit 0 for two weight files of the same tensors, else 1 and the layers that differ most"
     action = actions.add_parser("diff", help=summary, description=summary, formatter_class=RawDescriptionHelpFormatter)
-    action.add_argument("a", metavar="A", help="a weight file of any known library")
+    action.add_argument("a", metavar="A", help="a weight file of any known library, or a run folder")
     action.add_argument("b", metavar="B", help="another")
     _add_kernels(action)
     add_common(action, "keras-resnet weights diff resnet50.h5 converted.safetensors")
@@ -91,25 +91,30 @@ def run(arguments):
     return arguments.run(arguments)
 
 
+def _weight_file(path):
+    from keras_resnet.weights.containers import of_run
+
+    return of_run(path)
+
+
 def _inspect(arguments):
     from dataclasses import asdict
 
     from keras_resnet.weights import inspect
 
-    info = asdict(inspect(arguments.file, kernels=arguments.kernels))
+    info = asdict(inspect(_weight_file(arguments.file), kernels=arguments.kernels))
     lines = [f"{name:<12} {'-' if value is None else value}" for name, value in info.items() if name != "evidence"]
-    lines += _evidence(info["evidence"])
-    result(info, "\n".join(lines), arguments.json)
+    result(info, lines + _evidence(info["evidence"]), arguments.json)
 
 
 def _verify(arguments):
     load_keras()
     from keras_resnet.weights import verify
 
-    info, report = verify(arguments.file, kernels=arguments.kernels)
-    value = {"file": arguments.file, "model": info.model, "lineage": info.lineage, "weights": len(report.matched)}
-    lines = [f"{arguments.file} loads: {info.model}, lineage {info.lineage}; {report}", *_evidence(info.evidence)]
-    result({**value, "evidence": info.evidence}, "\n".join(lines), arguments.json)
+    info, report = verify(_weight_file(arguments.file), kernels=arguments.kernels)
+    value = {"file": info.path, "model": info.model, "lineage": info.lineage, "weights": len(report.matched)}
+    lines = [f"{info.path} loads: {info.model}, lineage {info.lineage}; {report}", *_evidence(info.evidence)]
+    result({**value, "evidence": info.evidence}, lines, arguments.json)
 
 
 def _convert(arguments):
@@ -118,7 +123,7 @@ def _convert(arguments):
     from keras_resnet.weights import convert
 
     options = {name: getattr(arguments, name) for name in ("lineage", "kernels", "nonfinite")}
-    report = convert(arguments.source, arguments.target, arguments.dialect, **options)
+    report = convert(_weight_file(arguments.source), arguments.target, arguments.dialect, **options)
     lines = [str(replace(report, converted=())), *report.converted]
     result(asdict(report), "\n  ".join(lines), arguments.json)
 
@@ -128,7 +133,7 @@ def _diff(arguments):
 
     from keras_resnet.weights import diff
 
-    found = diff(arguments.a, arguments.b, kernels=arguments.kernels)
+    found = diff(_weight_file(arguments.a), _weight_file(arguments.b), kernels=arguments.kernels)
     largest = {name: value if value < float("inf") else None for name, value in found.largest.items()}  # JSON has no infinity
     result({"same": found.same, "worst": found.worst, **asdict(found), "largest": largest}, str(found), arguments.json)
     return 0 if found.same else 1

@@ -1,14 +1,17 @@
 """Class folders of photographs, read as an image set."""
 
-import csv
 import logging
-import re
+import math
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from keras_resnet.data.photo import read_photo
+from keras_resnet.data.groups import read_groups, read_rows
+from keras_resnet.data.listing import entries, find_parts, find_photos, left_out
+from keras_resnet.data.memory import check_images
+from keras_resnet.data.photo import height_and_width, read_photo
 from keras_resnet.data.sets import SignsSet, Split
 from keras_resnet.data.split import split_indices
 from keras_resnet.data.stored import PhotoImages, StoredImages, stays_on_disk
@@ -16,74 +19,137 @@ from keras_resnet.errors import DataError
 
 DEFAULT_SIZE = 64  # pixels, of the course's SIGNS
 
-# Endings of the photographs that Pillow reads without help from other programs, in lower case.
-PHOTO_ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .tga .jp2 .avif".split()
-)
-
 _log = logging.getLogger(__name__)
 
 
+class _Photos(NamedTuple):
+    """Files, labels int64 `(N,)`, and groups int64 `(N,)` or None."""
+
+    files: list
+    labels: np.ndarray
+    groups: np.ndarray | None
+
+    def chosen(self, indices):
+        files = [self.files[index] for index in indices]
+        return _Photos(files, self.labels[indices], None if self.groups is None else self.groups[indices])
+
+
 def load_folder(path, *, size=None, test_fraction=None, groups=None, seed=0, stream=None):
-    """Reads class folders of photographs as an image set; nothing is written.
+    """Reads class folders of photographs as an image set; nothing is written. What in the folder is left out is logged.
 
     With the same ``size``, ``test_fraction``, ``groups`` and ``seed`` it is the set that `pack_folder` writes.
 
     Args:
-        path: a folder with one subfolder of photographs for each class; or with the subfolders `train` and `test`, and
-            class folders of the same names in both.
-        size: height and width of the images in pixels; None for 64.
+        path: a folder with one subfolder of photographs for each class, two or more; or with the subfolders `train`, `test`
+            (`training`, `testing`), or one of them and `val` (`valid`, `validation`), and class folders of the same names in
+            each.
+        size: height and width of the images in pixels, a number or `(height, width)`; None for 64.
         test_fraction: the share of each class that becomes the test split, more than 0 and less than 1; 1 for all. None where
-            there are `train` and `test`.
-        groups: a CSV file as for `pack_folder`, or None.
+            there is a folder `test`; where there are `train` and `val` alone, it is taken from `train`.
+        groups: a CSV file as for `pack_folder`, or None. Where there is a folder `train`, the column `file` has paths like
+            `train/class/name.jpg`, and rows for other photographs than those may be missing.
         seed: of the split and of the order.
         stream: True decodes each photograph when it is needed, False all of them now; None those of a split of more than
             100 MB of pixels when they are needed.
 
     Returns:
-        A `SignsSet`.
+        A `SignsSet`; its `validation` is what `val` holds, None without such a folder.
 
     Raises:
         DataError: in one line, for a folder, a photograph, a groups file or an argument that is not as above.
     """
     path, size = Path(path), DEFAULT_SIZE if size is None else size
-    parted = path.is_dir() and (path / "train").is_dir() and (path / "test").is_dir()
-    if parted:
-        if test_fraction is not None or groups is not None:
-            raise DataError(f"{path} has the folders train and test; expected no test fraction and no groups beside them")
-        splits, names = _parted(path)
-    else:
-        splits, names = _whole(path, test_fraction, groups, seed)
-    (train, test), files = splits, {}
-    for name, (photos, labels, members) in {"train": train, "test": test}.items():
-        files[name] = Split(_images(photos, size, stream), labels, members)
-    return SignsSet(files["train"], files["test"], names, path)
+    folders = find_parts(path)
+    if "test" in folders and test_fraction is not None:
+        raise DataError(f"{path} has {_has(folders)}; expected no test fraction beside them")
+    parts, names = _find(path, folders, groups)
+    if "test" not in parts:
+        _check_fraction(path, folders, test_fraction)
+        whole = parts.pop("train" if "train" in parts else "all")
+        parts["train"], parts["test"] = _halves(whole, test_fraction, seed)
+    splits = {part: _split(path, photos, size, stream) for part, photos in parts.items()}
+    return SignsSet(splits["train"], splits["test"], names, path, splits.get("validation"))
 
 
-def _parted(path):
-    """Files, labels and groups (None) of the folders `train` and `test`, and the names of the classes."""
-    (train, names, _), (test, test_names, _) = (find_photos(path / part) for part in ("train", "test"))
-    if names != test_names:
-        raise DataError(
-            f"{path} has the class folders {', '.join(names)} in train and {', '.join(test_names)} in test; expected the same"
-        )
-    return [(files, labels_of(files, names), None) for files in (train, test)], names
+def load_folder_parts(path, *, size=None, stream=None):
+    """The photographs of a folder as `load_folder` finds them, those of one without `train` and `test` in one part.
+
+    Returns:
+        Dict of ``"train"``, ``"validation"`` and ``"test"``, or of ``"all"``, to a `Split`; and the names of the classes.
+    """
+    parts, names = _find(Path(path), find_parts(path))
+    return {part: _split(path, photos, size or DEFAULT_SIZE, stream) for part, photos in parts.items()}, names
 
 
-def _whole(path, test_fraction, groups, seed):
-    """The same of one folder, cut in two."""
-    if test_fraction is None:
-        raise DataError(
-            f"{path} has class folders and no train and test; expected --test-fraction (test_fraction=), the share to test on"
-        )
-    files, names, _ = find_photos(path)
-    places = [file.relative_to(path).as_posix() for file in files]
-    members = None if groups is None else read_groups(groups, places)[0]
-    labels = labels_of(files, names)
-    parts = (np.arange(0), np.arange(len(files))) if test_fraction == 1 else cut(labels, members, test_fraction, seed)
-    return [
-        ([files[index] for index in part], labels[part], None if members is None else members[part]) for part in parts
-    ], names
+def _find(path, folders, groups=None):
+    """The `_Photos` of each part, or of ``"all"``, and the names of the classes; logs what is left out."""
+    found = {part: find_photos(folder) for part, folder in folders.items()} or {"all": find_photos(path)}
+    _check_names(path, found)
+    left_alone = [entry.name for entry in entries(path) if folders and entry not in folders.values()]
+    for part, photos in found.items():
+        left_alone += [(folders.get(part, path) / name).relative_to(path).as_posix() for name in photos.left_alone]
+    left_alone = [name for name in left_alone if groups is None or not _same(path / name, groups)]
+    if left_alone:
+        _log.warning("%s: left out: %s", path, left_out(path, left_alone))
+    names = next(iter(found.values())).class_names
+    members = {} if groups is None else _members(path, groups, {part: photos.files for part, photos in found.items()})
+    parts = {part: _Photos(photos.files, labels_of(photos.files, names), members.get(part)) for part, photos in found.items()}
+    return parts, names
+
+
+def _has(folders):
+    """The folders of parts, in words."""
+    return f"the folders {' and '.join(folder.name for folder in folders.values())}"
+
+
+def _check_fraction(path, folders, fraction):
+    """Raises a `DataError` where it is not clear which images of a set without a folder `test` are to be tested on."""
+    if fraction is None:
+        has = _has(folders) if folders else "class folders"
+        raise DataError(f"{path} has {has} and no folder test; expected --test-fraction (test_fraction=), the share to test on")
+    if folders and fraction == 1:
+        raise DataError(f"{path} has {_has(folders)} and no folder test; expected one, or the path of one of the two")
+
+
+def _same(one, other):
+    return one.resolve() == Path(other).resolve()
+
+
+def _check_names(path, found):
+    """Raises a `DataError` unless all parts have the same classes."""
+    (first, photos), *others = found.items()
+    for part, other in others:
+        if other.class_names != photos.class_names:
+            first_names, names = (", ".join(each.class_names) for each in (photos, other))
+            raise DataError(f"{path} has the class folders {first_names} in {first} and {names} in {part}; expected the same")
+
+
+def _members(path, groups, files):
+    """Part -> the group of each photograph, int64 `(N,)`, for those parts whose photographs all have a row; warns of leaks.
+
+    Raises:
+        DataError: those to be trained on have not.
+    """
+    names = {part: [file.relative_to(path).as_posix() for file in photos] for part, photos in files.items()}
+    rows = read_rows(groups)
+    names = {part: all_ for part, all_ in names.items() if part in ("train", "all") or rows.keys() >= set(all_)}
+    together, _ = read_groups(groups, [name for part in names.values() for name in part])
+    ends = np.cumsum([len(part) for part in names.values()])
+    members = dict(zip(names, np.split(together, ends[:-1]), strict=True))
+    for part in sorted(members.keys() - {"train", "all"}):
+        leaked = len(np.intersect1d(members["train"], members[part]))
+        if leaked:
+            _log.warning(
+                "%s: %d groups of %s have photographs in train and in %s; its accuracy flatters", path, leaked, groups, part
+            )
+    return members
+
+
+def _halves(photos, test_fraction, seed):
+    """Photographs, cut in those to train on and those to test on."""
+    if test_fraction == 1:
+        return photos.chosen(np.arange(0)), photos
+    return [photos.chosen(part) for part in cut(photos.labels, photos.groups, test_fraction, seed)]
 
 
 def labels_of(files, names):
@@ -92,85 +158,17 @@ def labels_of(files, names):
     return np.array([number[file.parent.name] for file in files], np.int64)
 
 
-def _images(files, size, stream):
-    """The photographs as an array, or as `StoredImages`."""
-    if stays_on_disk(stream, len(files) * size * size * 3):
-        return StoredImages(PhotoImages(files, size))
-    return read_photos(files, size)[0]
-
-
-def find_photos(source):
-    """The photographs, class by class, the names of the classes, and what in ``source`` is neither."""
-    folders = [entry for entry in _entries(source) if entry.is_dir()]
-    left_alone = [entry.name for entry in _entries(source) if not entry.is_dir()]
-    if not folders:
-        raise DataError(f"{source} has no class folders; expected one subfolder of photographs for each class")
-    files = []
-    for folder in folders:
-        entries = _entries(folder)
-        is_photo = [entry.suffix.lower() in PHOTO_ENDINGS and entry.is_file() for entry in entries]
-        if not any(is_photo):
-            raise DataError(f"The class folder {folder} has no photographs; expected files ending in .jpg, .png or the like")
-        for entry, photo in zip(entries, is_photo, strict=True):
-            if photo:
-                files.append(entry)
-            else:
-                left_alone.append(f"{folder.name}/{entry.name}")
-    return files, tuple(folder.name for folder in folders), tuple(left_alone)
-
-
-def _entries(folder):
-    """What the folder holds, hidden names left out, in natural order."""
-    try:
-        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    except OSError as problem:
-        raise DataError(f"The folder {folder} cannot be read: {problem}") from None
-    return sorted(entries, key=lambda entry: _natural(entry.name))
-
-
-def _natural(text):
-    """A sorting key that puts 2 before 10."""
-    parts = re.split(r"([0-9]+)", text)
-    return [(int(part) if index % 2 else 0, part) for index, part in enumerate(parts)]
-
-
-def read_groups(path, names):
-    """For each photo in ``names`` its group, int64 `(N,)`, numbered in natural order; and the rows without a photo."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            rows = list(reader)
-    except FileNotFoundError:
-        raise DataError(f"No such groups file: {path}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{path} cannot be read as a CSV file: {problem}") from None
-    if not {"file", "group"} <= set(columns):
-        raise DataError(f"{path} has the columns {', '.join(columns) or 'none'}; expected file and group")
-    group_of = {}
-    for row in rows:
-        file, group = (row["file"] or "").strip().removeprefix("./"), (row["group"] or "").strip()
-        if not group or group_of.setdefault(file, group) != group:
-            fault = f"two groups, {group_of[file]} and {group}" if group else "no group"
-            raise DataError(f"{path} gives {file} {fault}; expected one group for each file")
-    missing = [name for name in names if name not in group_of]
-    if missing:
-        raise DataError(
-            f"{path} has no row for {len(missing):,} of {len(names):,} photographs: {_first(missing)}; "
-            "expected paths like class/name.jpg in the column file"
-        )
-    extra = tuple(sorted(set(group_of) - set(names), key=_natural))
-    ranks = {group: rank for rank, group in enumerate(sorted({group_of[name] for name in names}, key=_natural))}
-    return np.array([ranks[group_of[name]] for name in names], np.int64), extra
-
-
-def _first(values, limit=3):
-    return ", ".join(values[:limit]) + (" ..." if len(values) > limit else "")
+def _split(path, photos, size, stream):
+    """`_Photos` as a `Split`, its images an array or `StoredImages`."""
+    on_disk = stays_on_disk(stream, len(photos.files) * math.prod(height_and_width(size)) * 3)
+    check_images(1 if on_disk else len(photos.files), size, path, copies=4 if on_disk else 1)
+    images = StoredImages(PhotoImages(photos.files, size)) if on_disk else read_photos(photos.files, size)[0]
+    return Split(images, photos.labels, photos.groups)
 
 
 def read_photos(files, size, skip_bad=False):
-    """The images, uint8 `(M, size, size, 3)`, which of the files they are, and a message for each other one."""
-    images, good, skipped = np.empty((len(files), size, size, 3), np.uint8), [], []
+    """The images, uint8 `(M, height, width, 3)`, which of the files they are, and a message for each other one."""
+    images, good, skipped = np.empty((len(files), *height_and_width(size), 3), np.uint8), [], []
     told = time.monotonic()
     for index, file in enumerate(files):
         try:

@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
+from keras_resnet import fonts
 from keras_resnet.errors import DataError
 from keras_resnet.files import whole
 
@@ -15,6 +16,10 @@ _GAP, _ROW_GAP, _MARGIN = 4, 14, 24
 _WIDEST_NAME, _LABEL_GAP = 240, 20
 _NAME_SIZE, _COUNT_SIZE = 26, 15
 _INK, _PALE_INK, _PAPER = (26, 28, 33), (118, 124, 134), (255, 255, 255)
+
+_DEJAVU, _DEJAVU_BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"  # come with Matplotlib
+
+_MOST_PIXELS = 1 << 27  # of the images of a picture
 
 _ROWS = 20  # classes in one column, unless the caller says otherwise
 
@@ -34,11 +39,12 @@ def sample_grid(split, class_names, path, *, columns=None, seed=0, per_class=8):
         The path, as a `Path`.
 
     Raises:
-        DataError: for less than one column or image a class, or a file that cannot be written.
+        DataError: for less than one column or image a class, a picture of too many pixels, or a file that cannot be written.
     """
     columns = math.ceil(len(class_names) / _ROWS) if columns is None else columns
     if per_class < 1 or columns < 1:
         raise DataError(f"A grid of columns={columns}, per_class={per_class} was asked for; expected 1 or more")
+    _check_size(split, len(class_names), per_class)
     random = np.random.default_rng(seed)
     members = [random.permutation(np.flatnonzero(split.labels == label)) for label in range(len(class_names))]
     labels = _draw_labels(class_names, [len(indices) for indices in members])
@@ -52,16 +58,29 @@ def sample_grid(split, class_names, path, *, columns=None, seed=0, per_class=8):
     return Path(path)
 
 
+def _check_size(split, classes, per_class):
+    """Raises a `DataError` where the images alone would make a picture that no viewer opens."""
+    height, width = _cell_size(*split.images.shape[1:3])
+    drawn = min(per_class, int(np.bincount(split.labels).max(initial=0)))
+    pixels = classes * (height + _ROW_GAP) * max(1, drawn) * (width + _GAP)
+    if pixels > _MOST_PIXELS:
+        most = drawn * _MOST_PIXELS // pixels
+        raise DataError(
+            f"A picture of {drawn:,} images of each of {classes:,} classes would have {pixels / 1e6:,.0f} million pixels; "
+            f"expected {f'at most {most} images a class (--per-class, per_class=)' if most else 'fewer classes'}"
+        )
+
+
 def _draw_labels(class_names, counts):
     """One Pillow image a class, all of one size: the name, and under it the number of images."""
-    name_font, count_font = _font("DejaVuSans-Bold.ttf", _NAME_SIZE), _font("DejaVuSans.ttf", _COUNT_SIZE)
+    count_font = _font(_DEJAVU, _COUNT_SIZE)
     texts = [
-        (_fit(name, name_font), f"{count:,} image{'' if count == 1 else 's'}")
+        (_fit(name, font := _font_for(name)), font, f"{count:,} image{'' if count == 1 else 's'}")
         for name, count in zip(class_names, counts, strict=True)
     ]
-    width = math.ceil(max(max(name_font.getlength(name), count_font.getlength(count)) for name, count in texts))
+    width = math.ceil(max(max(font.getlength(name), count_font.getlength(count)) for name, font, count in texts))
     labels = []
-    for name, count in texts:
+    for name, name_font, count in texts:
         label = Image.new("RGB", (width, _NAME_SIZE + _COUNT_SIZE + 12), _PAPER)
         draw = ImageDraw.Draw(label)
         draw.text((0, 0), name, font=name_font, fill=_INK)
@@ -74,6 +93,15 @@ def _font(file, size):
     import matplotlib
 
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", file), size)
+
+
+def _font_for(name):
+    """The font that a name is drawn in: the one that has the most of its letters."""
+    own, letters = _font(_DEJAVU_BOLD, _NAME_SIZE), frozenset(name)
+    fonts.tell_of_order(letters, features.check("raqm"), "Pillow without Raqm")
+    files = (own.path, *fonts.others(letters, str(own.path)))
+    file = min(files, key=lambda file: len(fonts.lacking(str(file), letters)))
+    return own if file == own.path else ImageFont.truetype(file, _NAME_SIZE)
 
 
 def _fit(text, font):

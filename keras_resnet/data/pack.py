@@ -5,7 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.folder import cut, find_photos, labels_of, read_groups, read_photos
+from keras_resnet.data.folder import cut, labels_of, read_photos
+from keras_resnet.data.groups import read_groups
+from keras_resnet.data.listing import find_parts, find_photos
+from keras_resnet.data.memory import check_images
+from keras_resnet.data.photo import height_and_width
 from keras_resnet.data.sets import Split
 from keras_resnet.data.signs import write_signs
 from keras_resnet.errors import DataError
@@ -41,7 +45,7 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
     """Packs photographs to a set in the SIGNS layout.
 
     Each subfolder of ``source`` is a class; hidden files and folders are ignored. Photographs are turned upright by
-    their EXIF orientation, composited on white where they are transparent, cut to their central square and resized with
+    their EXIF orientation, composited on white where they are transparent, cut to their middle and resized with
     antialiasing. Within each split they lie in a random order, so that a reader that takes the first or the last rows
     gets all classes. The same photographs and arguments give the same bytes. The logger of this module tells the
     progress every two seconds.
@@ -49,7 +53,7 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
     Args:
         source: the folder of class folders.
         destination: the folder for `train_signs.h5` and `test_signs.h5`, outside ``source``.
-        size: height and width of the images in pixels, at least 8.
+        size: height and width of the images in pixels, a number or `(height, width)`, at least 8.
         test_fraction: the share of each class that becomes the test split, more than 0 and less than 1.
         groups: a CSV file with the columns `file` (`class/name.jpg`) and `group` (any text); the photographs of one
             group all go to one split. None where the photographs are independent.
@@ -67,6 +71,7 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
     files, class_names, left_alone = find_photos(source)
     names = [file.relative_to(source).as_posix() for file in files]
     group_ids, extra_rows = (None, ()) if groups is None else read_groups(groups, names)
+    check_images(len(files), size, source, copies=2)
     images, good, skipped = read_photos(files, size, skip_bad)
     labels = labels_of(files, class_names)[good]
     group_ids = None if group_ids is None else group_ids[good]
@@ -91,7 +96,12 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
 def _check_arguments(source, destination, size, test_fraction):
     if not source.is_dir():
         raise DataError(f"No such folder: {source}; expected a folder with one subfolder of photographs for each class")
-    if size < SMALLEST_SIZE:
+    if parts := find_parts(source):
+        raise DataError(
+            f"{source} has the folders {', '.join(part.name for part in parts.values())}; expected class folders: "
+            f"`keras-resnet train --data {source}` takes it as it is"
+        )
+    if min(height_and_width(size)) < SMALLEST_SIZE:
         raise DataError(f"The image size is {size}; expected at least {SMALLEST_SIZE} pixels")
     if not 0 < test_fraction < 1:
         raise DataError(f"The test fraction is {test_fraction}; expected more than 0 and less than 1")

@@ -15,7 +15,7 @@ from keras_resnet.errors import DataError
 _THREADS, _AHEAD = 2, 4  # what makes batches beside the step, and how many may be made before they are used
 
 
-class Batches(keras.utils.PyDataset):
+class Batches:
     """Batches of one split, made in threads beside the step; `fit` and `evaluate` take what `feed` makes of them.
 
     Batch ``i`` of epoch ``e`` depends on `(seed, e, i)` alone: not on what came before it, nor on timing.
@@ -26,7 +26,7 @@ class Batches(keras.utils.PyDataset):
         batch_size: images a batch; while training, a last short batch is left out (its statistics would be poor).
         augmentation: an `Augmentation`; given, the images are shuffled too.
         seed: int.
-        epoch: the first epoch, for a run that goes on.
+        epoch: the number of the present epoch, from 1. A callback `EpochNumber` keeps it up in `fit`.
         part: `(i, n)` for the i-th, from 0, of the n equal parts of each batch; ``batch_size`` is still that of the whole.
 
     A batch is `(images, targets)`: uint8 `(B, H, W, 3)` and one-hot float32 `(B, classes)`.
@@ -35,12 +35,15 @@ class Batches(keras.utils.PyDataset):
         fault: the `DataError` of a batch that could not be made; None without. See `faults_told`.
     """
 
-    def __init__(self, split, classes, *, batch_size=32, augmentation=None, seed=0, epoch=0, part=(0, 1)):
-        super().__init__(workers=_THREADS, max_queue_size=_AHEAD)
+    def __init__(self, split, classes, *, batch_size=32, augmentation=None, seed=0, epoch=1, part=(0, 1)):
         self.split, self.classes, self.batch_size = split, classes, min(batch_size, len(split))
-        self.augmentation, self.seed, self.epoch = augmentation, seed, epoch
-        self.part = part
-        self._order, self.fault = self._shuffled(), None
+        self.augmentation, self.seed, self.part = augmentation, seed, part
+        self.fault = None
+        self.begin(epoch)
+
+    def begin(self, epoch):
+        """Makes an epoch the present one, of which the order is drawn."""
+        self.epoch, self._order = epoch, self._shuffled(epoch)
 
     def __len__(self):
         """The number of batches in an epoch."""
@@ -63,14 +66,8 @@ class Batches(keras.utils.PyDataset):
             images = augment(images, self.augmentation, generator, first, count)
         return images, np.eye(self.classes, dtype="float32")[self.split.labels[chosen]]
 
-    def on_epoch_end(self):
-        """Called before every epoch: shuffles anew."""
-        self.epoch += 1
-        self._order = self._shuffled()
-
     def an_epoch(self):
-        """Yields the batches of the next epoch in their order, while threads make those that come after."""
-        self.on_epoch_end()
+        """Yields the batches of the present epoch in their order, while threads make those that come after."""
         with ThreadPoolExecutor(_THREADS) as threads:
             indices = iter(range(len(self)))
             made = collections.deque(threads.submit(self.__getitem__, index) for index in itertools.islice(indices, _AHEAD))
@@ -79,25 +76,60 @@ class Batches(keras.utils.PyDataset):
                 made.extend(threads.submit(self.__getitem__, index) for index in itertools.islice(indices, 1))
                 yield batch
 
-    def _shuffled(self):
+    def _shuffled(self, epoch):
         if self.augmentation is None:
             return np.arange(len(self.split))
         # One more number than a batch's seed has: the order is independent of every batch's augmentation.
-        return shuffled(self.split.images, np.random.default_rng((self.seed, self.epoch, 0, 1)))
+        return shuffled(self.split.images, np.random.default_rng((self.seed, epoch, 0, 1)))
+
+
+class EpochNumber(keras.callbacks.Callback):
+    """Tells `Batches` which epoch of `fit` begins; Keras takes a batch before the first, and so cannot be counted by."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.begin(epoch + 1)
 
 
 def feed(batches):
-    """What `fit` and `evaluate` take for some `Batches`: under TensorFlow a `tf.data.Dataset`, else the batches as they are.
+    """What `fit` and `evaluate` take for some `Batches`: under TensorFlow a `tf.data.Dataset`, else a `PyDataset`.
 
-    At the end of every epoch Keras's own queue for them waits 0.1 s for a batch that does not come (3.15,
-    `PyDatasetEnqueuer.stop`): a fortieth of an epoch of 20 steps of ResNet-50 at 64 x 64. With one thread there is no queue,
-    but tf.data's autotuning, whose thread holds the end up for longer.
+    Neither goes through Keras's own queue. What that has made ahead when it is stopped, at the end of an epoch or after the
+    batch that `fit` takes to build a model, it hands to the next epoch (3.15: `PyDatasetEnqueuer.stop` puts it back), which
+    sees 4 or 5 batches of another order first, and never the last of its own. It also waits 0.1 s for a batch that does not
+    come: a fortieth of an epoch of 20 steps of ResNet-50 at 64 x 64. tf.data's autotuning is off because its thread holds the
+    end up for longer.
 
     Args:
         batches: `Batches`; None is given back.
     """
-    if batches is None or keras.backend.backend() != "tensorflow":
-        return batches
+    if batches is None:
+        return None
+    return _dataset(batches) if keras.backend.backend() == "tensorflow" else _InOrder(batches)
+
+
+class _InOrder(keras.utils.PyDataset):
+    """The batches of the present epoch, in their order whichever Keras asks for; of one worker, so that there is no queue."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self._batches = batches
+
+    def __len__(self):
+        return len(self._batches)
+
+    def on_epoch_begin(self):
+        """Called whenever Keras begins to ask, to build a model too."""
+        self._epoch = self._batches.an_epoch()
+
+    def __getitem__(self, index):
+        return next(self._epoch)
+
+
+def _dataset(batches):
     import tensorflow as tf
 
     kinds = tf.TensorSpec((None, *batches.split.images.shape[1:]), tf.uint8), tf.TensorSpec((None, batches.classes), tf.float32)

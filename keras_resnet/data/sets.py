@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_resnet.data.memory import check_images
 from keras_resnet.data.photo import resize
 from keras_resnet.data.stored import StoredImages
 from keras_resnet.errors import DataError
@@ -42,12 +43,21 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class SignsSet:
-    """A whole set: training and test images, the names of the classes, and where it was read from."""
+    """A whole set: training and test images, the names of the classes, and where it was read from.
+
+    ``validation`` is a `Split` where the set itself says which images to validate on, else None.
+    """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
     path: Path
+    validation: Split | None = None
+
+    @property
+    def splits(self):
+        """The splits that there are: training, test, and validation."""
+        return [split for split in (self.train, self.test, self.validation) if split is not None]
 
     @property
     def image_shape(self):
@@ -65,18 +75,26 @@ class SignsSet:
             raise DataError(f"{self.path} has images of {height} x {width}; expected square ones to resize to {size} x {size}")
         if height == size:
             return self
-        return SignsSet(self.train.resized(size), self.test.resized(size), self.class_names, self.path)
+        in_memory = sum(len(split) for split in self.splits if not isinstance(split.images, StoredImages))
+        check_images(in_memory or 1, size, self.path, copies=2)
+        validation = None if self.validation is None else self.validation.resized(size)
+        return SignsSet(self.train.resized(size), self.test.resized(size), self.class_names, self.path, validation)
 
     def fingerprint(self):
-        """SHA-256, in hexadecimal, of the images and labels of both splits: equal for equal data, wherever it lies.
+        """SHA-256, in hexadecimal, of the images and labels of its splits: equal for equal data, wherever it lies.
 
         Photographs that stay on the disk count by the bytes of their files, all others by their pixels.
         """
-        digest = hashlib.sha256()
-        for split in (self.train, self.test):
-            digest.update(repr(split.images.shape).encode())
-            stored = isinstance(split.images, StoredImages)
-            for part in split.images.contents() if stored else [np.ascontiguousarray(split.images)]:
-                digest.update(part)
-            digest.update(np.ascontiguousarray(split.labels, dtype="<i8"))
-        return digest.hexdigest()
+        return fingerprint(self.splits)
+
+
+def fingerprint(splits):
+    """SHA-256, in hexadecimal, of the images and labels of some splits; see `SignsSet.fingerprint`."""
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update(repr(split.images.shape).encode())
+        stored = isinstance(split.images, StoredImages)
+        for part in split.images.contents() if stored else [np.ascontiguousarray(split.images)]:
+            digest.update(part)
+        digest.update(np.ascontiguousarray(split.labels, dtype="<i8"))
+    return digest.hexdigest()

@@ -13,15 +13,19 @@ A set is a folder with two files, or one file with all of the datasets; `m` imag
 Labels of shape `(1, m)` and `(m, 1)` are accepted too.
 """
 
+import collections
 import contextlib
 import dataclasses
+import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from keras_resnet.data.hdf5 import new_hdf5, own_dataset
+from keras_resnet.data.listing import listed
 from keras_resnet.data.sets import SignsSet, Split
-from keras_resnet.data.stored import Hdf5Images, StoredImages, stays_on_disk
+from keras_resnet.data.stored import BLOCK, Hdf5Images, StoredImages, stays_on_disk
 from keras_resnet.errors import DataError
 from keras_resnet.files import open_hdf5, whole
 
@@ -59,10 +63,41 @@ def load_signs(path=None, *, stream=None):
     return SignsSet(train, test, train_names, path)
 
 
+def load_sides(path=None, *, stream=None):
+    """Reads what there is of a set in the SIGNS layout: both splits, or one alone, as in one file of the two.
+
+    Args:
+        path, stream: as for `load_signs`.
+
+    Returns:
+        Dict of ``"train"`` and ``"test"`` to a `Split`, for those that there are; the names of the classes; the path.
+
+    Raises:
+        DataError: as `load_signs`; or there is neither split.
+    """
+    path = _default_path() if path is None else Path(path)
+    files = {"train": path / TRAIN_FILE, "test": path / TEST_FILE} if path.is_dir() else dict.fromkeys(("train", "test"), path)
+    found = {prefix: _read_split(file, prefix, stream) for prefix, file in files.items() if _has_side(file, prefix)}
+    if len(found) != 1:
+        signs = load_signs(path, stream=stream)
+        return {"train": signs.train, "test": signs.test}, signs.class_names, path
+    ((prefix, (split, names)),) = found.items()
+    return {prefix: split}, names, path
+
+
+def _has_side(path, prefix):
+    """Whether a file has images of a split."""
+    if not path.is_file():
+        return False
+    with open_hdf5(path, DataError) as file, _damage_reported(path):
+        return _key(prefix, "images") in list(file)
+
+
 def write_signs(path, train, test, class_names):
     """Writes a set as a folder in the SIGNS layout: both files appear whole, or neither does.
 
-    The same arrays give the same bytes. Class names that are just "0", "1", ... are written as int64, as in the
+    The same arrays give the same bytes, with checksums that HDF5 compares when it reads them; the format is that of HDF5 1.10
+    (2016). Class names that are just "0", "1", ... are written as int64, as in the
     original SIGNS files; others as UTF-8 strings.
 
     Args:
@@ -137,12 +172,10 @@ def _damage_reported(path):
 
 
 def _dataset(file, key, path):
-    if key not in file:
-        keys = ", ".join(file) or "none"
+    if key not in list(file):
+        keys = ", ".join(map(str, file)) or "none"
         raise DataError(f"{path} has no dataset {key!r}; its keys are: {keys}; an image set is {_LAYOUT}")
-    if not isinstance(file[key], h5py.Dataset):
-        raise DataError(f"{path}: {key!r} is a group of datasets; expected a dataset")
-    return file[key]
+    return own_dataset(file, key, path)
 
 
 def _checked_split(images, labels, groups, class_names, where):
@@ -204,7 +237,7 @@ def _class_names(values, where):
 
 
 def _distinct(names, where):
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     if repeated or not names:
         fault = f"repeats {_listed(repeated)}" if repeated else "is empty"
         raise DataError(f"{where} {fault}; expected a name of its own for each class, at least one")
@@ -222,19 +255,26 @@ def _check_agreement(path, train, test):
         )
 
 
-def _listed(values, limit=12):
-    """``"a, b, c"``, cut after ``limit`` values."""
-    return ", ".join(values[:limit]) + (f" ... ({len(values)} in all)" if len(values) > limit else "")
+def _listed(values):
+    return listed(values, 12, count=True)
 
 
 def _write_split(path, prefix, split, class_names):
-    numbered = class_names == tuple(str(index) for index in range(len(class_names)))
-    with h5py.File(path, "w") as file:
-        file.create_dataset(_key(prefix, "images"), data=split.images)
-        file.create_dataset(_key(prefix, "labels"), data=split.labels)
-        if split.groups is not None:
-            file.create_dataset(_key(prefix, "groups"), data=split.groups)
-        if numbered:
-            file.create_dataset("list_classes", data=np.arange(len(class_names), dtype=np.int64))
+    """Writes one file. HDF5 compares checksums whenever it is read."""
+    parts = {"images": split.images, "labels": split.labels, "groups": split.groups}
+    with new_hdf5(path) as file:
+        for part, values in parts.items():
+            if values is not None:
+                _write_dataset(file, _key(prefix, part), values)
+        if class_names == tuple(str(index) for index in range(len(class_names))):
+            _write_dataset(file, "list_classes", np.arange(len(class_names), dtype=np.int64))
         else:
-            file.create_dataset("list_classes", data=list(class_names), dtype=h5py.string_dtype("utf-8"))
+            names = [name.encode() for name in class_names]
+            longest = max(1, *map(len, names))  # of a fixed length, for the checksum covers no text that lies elsewhere
+            _write_dataset(file, "list_classes", np.array(names, h5py.string_dtype("utf-8", longest)))
+
+
+def _write_dataset(file, key, values):
+    each = values.dtype.itemsize * math.prod(values.shape[1:])
+    chunks = (min(len(values), max(1, BLOCK // each)), *values.shape[1:])  # a checksum is of a chunk
+    file.create_dataset(key, data=values, chunks=chunks, fletcher32=True)

@@ -13,7 +13,7 @@ import threading
 
 import numpy as np
 
-from keras_resnet.data.photo import read_photo, resize
+from keras_resnet.data.photo import height_and_width, read_photo, resize
 from keras_resnet.errors import DataError
 from keras_resnet.files import open_hdf5
 
@@ -141,21 +141,21 @@ class PhotoImages:
 
     Args:
         files: their paths.
-        size: height and width in pixels.
+        size: height and width in pixels, as for `photo.read_photo`.
     """
 
     block = 1
 
     def __init__(self, files, size):
-        self.files, self.shape = tuple(files), (len(files), size, size, 3)
+        self.files, self.size, self.shape = tuple(files), size, (len(files), *height_and_width(size), 3)
 
     def read(self, start, stop):
-        """uint8 `(stop - start, size, size, 3)`."""
-        return np.stack([read_photo(file, self.shape[1]) for file in self.files[start:stop]])
+        """uint8 `(stop - start, height, width, 3)`."""
+        return np.stack([read_photo(file, self.size) for file in self.files[start:stop]])
 
     def contents(self, images):
         """The bytes of the files, which are read far more quickly than decoded, and the size."""
-        yield str(self.shape[1]).encode()
+        yield "x".join(str(side) for side in dict.fromkeys(self.shape[1:3])).encode()
         for row in images._rows:
             try:
                 yield self.files[row].read_bytes()
@@ -164,10 +164,11 @@ class PhotoImages:
 
 
 class ResizedImages:
-    """Another source, its images resized when they are read."""
+    """Another source, its images resized when they are read: of those that get larger, fewer at once."""
 
     def __init__(self, source, size):
-        self.source, self.block, self.shape = source, source.block, (source.shape[0], size, size, 3)
+        self.source, self.shape = source, (source.shape[0], size, size, 3)
+        self.block = max(1, source.block // max(1, _bytes(self.shape) // _bytes(source.shape)))
 
     def read(self, start, stop):
         """uint8 `(stop - start, size, size, 3)`."""

@@ -12,6 +12,7 @@ from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import INK
 from keras_resnet.evaluate.log import read_log
 from keras_resnet.evaluate.metrics import percent
+from keras_resnet.text import visible
 from keras_resnet.workdir import Workdir
 
 # Okabe and Ito 2008, "Color universal design", without their yellow, which is faint on white; black comes last.
@@ -145,7 +146,7 @@ def _cells(row):
     speed = "-" if row.images_per_second is None else f"{row.images_per_second:.3g}"
     minutes = "-" if row.minutes is None else f"{row.minutes:.1f}"
     texts = [row.run, row.model or "-", row.recipe or "-", epochs, "-" if row.seed is None else str(row.seed)]
-    return (*texts, accuracy, minutes, speed, row.status)
+    return tuple(map(visible, (*texts, accuracy, minutes, speed, row.status)))
 
 
 def drawable(rows):

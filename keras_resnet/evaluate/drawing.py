@@ -1,10 +1,11 @@
 """The look that all pictures share: colours, sizes, and the drawing of axes, titles and files."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from keras_resnet import files
+from keras_resnet import files, fonts
 
 DPI = 144
 INK, FAINT, GRID = "#22272e", "#69727d", "#e3e6ea"
@@ -27,9 +28,29 @@ def new_figure(width, height):
 def write(figure, path):
     """Writes a figure as a PNG, whole or not at all; returns the path."""
     path = Path(path)
-    with files.whole(path) as temporary:
+    _give_fonts(figure)
+    with files.whole(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # `fonts` has said so
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.12)
     return path
+
+
+def _give_fonts(figure):
+    """Lets the texts of a figure use further fonts where theirs lacks letters."""
+    import matplotlib
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+
+    texts = figure.findobj(Text)
+    letters = frozenset("".join(text.get_text() for text in texts))
+    shaped = int(matplotlib.__version__.split(".")[0]) > 3 or int(matplotlib.__version__.split(".")[1]) > 10
+    fonts.tell_of_order(letters, shaped, f"Matplotlib {matplotlib.__version__}")
+    found = fonts.others(letters, font_manager.findfont(font_manager.FontProperties()))
+    for file in found:
+        font_manager.fontManager.addfont(file)
+    names = [font_manager.get_font(file).family_name for file in found]
+    for text in texts if names else ():
+        text.set_fontfamily([*text.get_fontfamily(), *names])
 
 
 def style(axes):

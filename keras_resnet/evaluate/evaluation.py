@@ -1,17 +1,18 @@
 """A run and a labelled set: what the run's network says of it, in numbers and as a page."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
 from keras_resnet.data import recognition
+from keras_resnet.data.listing import find_parts
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import figures
 from keras_resnet.evaluate.metrics import score, smoothed_floor
 from keras_resnet.evaluate.page import html_report
+from keras_resnet.text import say
 from keras_resnet.workdir import IMAGES, Workdir
 
 # Keys of `run.json` that the page shows, where they are there.
@@ -20,7 +21,7 @@ _COMPARED = 2000  # images, evenly spaced, that are compared with all that a run
 _NEEDED = ("class_names", "data.shape")  # of `run.json`, to read images as the run's network takes them
 
 
-def report(run, data, *, out=None, all_images=False, say=print):
+def report(run, data, *, out=None, all_images=False, say=say):
     """Evaluates a trained run on the test images of a set.
 
     Images that the run was trained on, or validated with, are recognised by what they show, wherever they lie.
@@ -50,7 +51,7 @@ def report(run, data, *, out=None, all_images=False, say=print):
     return scores
 
 
-def test_images(workdir, data, *, all_images=False, say=print):
+def test_images(workdir, data, *, all_images=False, say=say):
     """The set that `report` looks at: that of ``data``, as the run's network takes it, with other test images where it must be.
 
     Args:
@@ -58,7 +59,7 @@ def test_images(workdir, data, *, all_images=False, say=print):
         data, all_images, say: as for `report`.
     """
     record, given = workdir.read(*_NEEDED), hasattr(data, "test")
-    parted = given or not is_photographs(data) or has_parts(data)
+    parted = given or not is_photographs(data) or "test" in find_parts(data)
     signs = as_in_run(record, data if given else _load(record, data, parted))
     if all_images:
         return signs
@@ -72,16 +73,11 @@ def test_images(workdir, data, *, all_images=False, say=print):
     return _unseen(workdir, signs, known, say)
 
 
-def has_parts(folder):
-    """Whether a folder of photographs has the folders `train` and `test`."""
-    return all((Path(folder) / part).is_dir() for part in ("train", "test"))
-
-
 def _load(record, path, parted):
     """The set at a path. Photographs are made as those of the run's set were."""
     if not is_photographs(path):
         return load(path)
-    size = record["data"].get("set_shape", record["data"]["shape"])[0]
+    size = record["data"].get("set_shape", record["data"]["shape"])[:2]
     return load(path, size=size, **({} if parted else {"test_fraction": 1}))
 
 

@@ -13,7 +13,9 @@ from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, ORANGE
 from keras_resnet.evaluate.metrics import percent
 
-MOST_ANNOTATED = 20  # classes; with more, the counts no longer fit their cells
+POINTS = 72  # in an inch
+SMALLEST = 5.5  # points of a letter, and of what a name in a column takes
+LONGEST_SIDE = 20  # inches
 
 
 def curves(log, path, test_accuracy=None, floor=None):
@@ -52,7 +54,7 @@ def confusion(scores, path):
     """Draws the confusion matrix: counts, coloured by their share of the images of the true class.
 
     Args:
-        scores: `Scores` of 2 to about 30 classes; the counts are written out up to 20 classes.
+        scores: `Scores`; the counts are written out where they fit their cells, up to about 100 classes.
         path: the PNG to write.
 
     Returns:
@@ -62,21 +64,20 @@ def confusion(scores, path):
     classes, longest = len(names), max(map(len, names))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)  # (k, k), rows sum to 1, or to 0 without images
     steep = longest > (3 if classes > 10 else 6)
-    side = min(max(3.2, 0.48 * classes), 8.5)
+    side, size, step = _room(classes)
     figure = drawing.new_figure(side + 1.6 + 0.08 * longest, side + 1.2 + 0.08 * longest * steep)
     axes = figure.add_subplot()
     shades = _shades(share, np.eye(classes, dtype=bool))
     axes.imshow(shades)
-    axes.set_xticks(range(classes), names, rotation=90 if steep else 0, parse_math=False)
-    axes.set_yticks(range(classes), names, parse_math=False)
+    axes.set_xticks(range(0, classes, step), names[::step], rotation=90 if steep else 0, parse_math=False)
+    axes.set_yticks(range(0, classes, step), names[::step], parse_math=False)
     axes.set(xlabel="Predicted class", ylabel="True class")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(np.arange(1, classes) - 0.5, minor=True)
     axes.grid(which="minor", color=GRID, linewidth=0.8)
-    axes.tick_params(which="both", length=0, labelsize=9 if classes <= MOST_ANNOTATED else 7, colors=INK)
+    axes.tick_params(which="both", length=0, labelsize=size, colors=INK)
     axes.spines[:].set_color(GRID)
-    if classes <= MOST_ANNOTATED:
-        _write_counts(axes, matrix, shades)
+    _write_counts(axes, matrix, shades, POINTS * side / classes)
     _draw_key(axes.inset_axes((1 + 0.12 / side, 0, 0.3 / side, 1)))
     axes.set_title(f"Test accuracy {scores.accuracy_text}\n{scores.images:,} images", color=INK, fontsize=11)
     return drawing.write(figure, path)
@@ -219,8 +220,19 @@ def _draw_key(axes):
     axes.spines[:].set_color(GRID)
 
 
-def _write_counts(axes, matrix, shades):
-    size = 10 if len(matrix) <= 10 else 8
+def _room(classes):
+    """For a matrix of some classes: its side in inches, the size of names in points, and of how many classes one is named."""
+    side = min(max(3.2, 0.48 * classes), 8.5) if classes < 43 else min(0.2 * classes, LONGEST_SIDE)
+    cell = POINTS * side / classes
+    step = math.ceil(SMALLEST / cell)
+    return side, min(9, 0.8 * cell * step), step
+
+
+def _write_counts(axes, matrix, shades, cell):
+    """Writes the counts into their cells, squares of ``cell`` points, where they fit; a figure is 0.62 of its size broad."""
+    size = min(10, 0.65 * cell, 0.9 * cell / (0.62 * len(str(matrix.max()))))
+    if size < SMALLEST:
+        return
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column] or row == column:
             colour = "white" if shades[row, column].mean() < 0.62 else INK

@@ -4,6 +4,7 @@ import textwrap
 
 import numpy as np
 
+from keras_resnet.data.photo import middle
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, ORANGE
@@ -15,7 +16,7 @@ LONGEST_SIDE = 640  # pixels of a photograph as it is drawn
 
 
 def photos(rows, class_names, path):
-    """Draws one row a photograph: the photograph with its central square marked, the crop, the probabilities.
+    """Draws one row a photograph: the photograph with the crop marked in its middle, the crop, the probabilities.
 
     Args:
         rows: list of `(name, photo, crop, probabilities, warning)`: a str; uint8 `(H, W, 3)`, RGB, the whole photograph;
@@ -35,13 +36,13 @@ def photos(rows, class_names, path):
     grid = figure.add_gridspec(len(rows), 3, width_ratios=(1.25, 0.8, 1.1))
     for place, (name, photo, crop, probabilities, warning) in enumerate(rows):
         left, middle, right = (figure.add_subplot(grid[place, column]) for column in range(3))
-        _draw_photo(left, name, photo)
+        _draw_photo(left, name, photo, crop.shape)
         _draw_crop(middle, crop)
         _draw_bars(right, np.asarray(probabilities), class_names, warning)
     return drawing.write(figure, path)
 
 
-def _draw_photo(axes, name, photo):
+def _draw_photo(axes, name, photo, shape):
     from matplotlib.patches import Rectangle
     from PIL import Image
 
@@ -49,11 +50,12 @@ def _draw_photo(axes, name, photo):
     reduced = Image.fromarray(photo)
     reduced.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     axes.imshow(np.asarray(reduced), extent=(0, width, height, 0))
-    side = min(height, width)
-    corner = (width - side) / 2, (height - side) / 2
-    axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=ORANGE, linewidth=2, clip_on=False))
+    left, top, right, bottom = middle((width, height), *shape[:2])
+    frame = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=ORANGE, linewidth=2, clip_on=False)
+    axes.add_patch(frame)
     axes.set_axis_off()
-    _title(axes, drawing.short(name), f"{width} x {height} pixels; the network is given the square")
+    part = "square" if shape[0] == shape[1] else "marked part"
+    _title(axes, drawing.short(name), f"{width} x {height} pixels; the network is given the {part}")
 
 
 def _draw_crop(axes, crop):

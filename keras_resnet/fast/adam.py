@@ -3,18 +3,19 @@
 import keras
 import tensorflow as tf
 
+from keras_resnet.fast import context
+
 
 def methods(optimizer):
-    """The methods for an optimiser: empty for one that is served as it is, None included."""
-    if type(optimizer) not in (keras.optimizers.Adam, keras.optimizers.AdamW) or optimizer.amsgrad:
-        return {}
-    return {"_backend_update_step": _update, "_apply_weight_decay": _apply_weight_decay}
+    """The methods for an optimizer: empty for one that is served as it is, None included."""
+    served = type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad
+    return {"_backend_update_step": _update} if served else {}
 
 
 def _update(optimizer, gradients, variables, learning_rate):
     """`Optimizer._backend_update_step`. What all variables share is computed once: Keras does it for each."""
-    dense = all(isinstance(gradient, tf.Tensor) for gradient in gradients)
-    if not dense or any(variable.dtype != "float32" for variable in variables) or tf.distribute.has_strategy():
+    variables = [variable.value if isinstance(variable, keras.Variable) else variable for variable in variables]
+    if not _served(gradients, variables):
         type(optimizer)._backend_update_step(optimizer, gradients, variables, learning_rate)
         return
     step = tf.cast(optimizer.iterations + 1, tf.float32)
@@ -30,14 +31,11 @@ def _update(optimizer, gradients, variables, learning_rate):
         index = optimizer._get_variable_index(variable)
         moments = {"m": optimizer._momentums[index], "v": optimizer._velocities[index]}
         handles = {name: moment.value.handle for name, moment in moments.items()}
-        tf.raw_ops.ResourceApplyAdam(var=variable.value.handle, grad=gradient, **handles, **shared)
+        tf.raw_ops.ResourceApplyAdam(var=variable.handle, grad=gradient, **handles, **shared)
 
 
-def _apply_weight_decay(optimizer, variables):
-    """`Optimizer._apply_weight_decay`, by one product instead of two and a difference."""
-    if optimizer.weight_decay is None:
-        return
-    kept = 1 - tf.cast(optimizer.learning_rate, tf.float32) * optimizer.weight_decay
-    for variable in variables:
-        if optimizer._use_weight_decay(variable):
-            variable.assign(variable * tf.cast(kept, variable.dtype))
+def _served(gradients, variables):
+    """Whether all of an update is of the kernel's kind: dense, float32, in no strategy's hands and not compiled by XLA."""
+    plain = all(context.plain_tensor(gradient, "float32") for gradient in gradients)
+    whole = all(variable.dtype == "float32" for variable in variables)
+    return plain and whole and not tf.distribute.has_strategy() and not context.compiled_by_xla()

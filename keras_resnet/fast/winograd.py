@@ -46,7 +46,7 @@ def convolution(x, w):
     """
     rows, columns = _line(x.shape[1]), _line(x.shape[2])
     at_points = _product(np.kron(rows.taps, columns.taps), tf.reshape(w, (9, -1)))
-    products = tf.matmul(_to_points(x, rows.inputs, columns.inputs), tf.reshape(at_points, (-1, *w.shape[2:])))
+    products = _products(_to_points(x, rows.inputs, columns.inputs), tf.reshape(at_points, (-1, *w.shape[2:])))
     return _from_points(products, rows.outputs, columns.outputs)
 
 
@@ -75,6 +75,12 @@ def _from_points(x, rows, columns):
     x = tf.reshape(_swap(tf.reshape(x, (p, width, s, -1))), (p * s, -1))
     x = _product(rows.reshape(p * s, height).T, x)
     return tf.transpose(tf.reshape(x, (height, width, -1, channels)), (2, 0, 1, 3))
+
+
+def _products(x, y):
+    """`(P, M, C)` times `(P, C, D)`. A batch of one matrix is multiplied as a matrix: where TensorFlow vectorizes the gradients
+    (`tape.jacobian`), oneDNN computes the product of B batches of one with one of one wrongly."""
+    return tf.matmul(x[0], y[0])[None] if x.shape[0] == 1 else tf.matmul(x, y)
 
 
 def _product(matrix, x):

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from keras_resnet import evaluate
-from keras_resnet.data.photo import read_photo, read_whole_photo, resize, square_photo, whole_photo
+from keras_resnet.data.photo import cut_photo, read_photo, read_whole_photo, resize, whole_photo
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.workdir import Workdir
 
@@ -17,8 +17,8 @@ class Predictor:
     """The network of a run folder.
 
     A photograph is the path of a file, a Pillow image, or an array uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)` of any size. It
-    is made as the images of the run's set were: its central square, resized with antialiasing. Arrays of the set's own size
-    are taken as they are; a run that resized its images (``--size``) resizes these in the same way.
+    is made as the images of the run's set were: its largest central part of their shape, resized with antialiasing. Arrays of
+    the set's own size are taken as they are; a run that resized its images (``--size``) resizes these in the same way.
 
     Attributes:
         class_names: tuple of str, in the order of the probabilities.
@@ -44,13 +44,13 @@ class Predictor:
         Raises:
             DataError: it cannot be read, or is an array of another form.
         """
-        set_shape = tuple(self._record["data"].get("set_shape", self.image_shape))
+        size = tuple(self._record["data"].get("set_shape", self.image_shape)[:2])
         if isinstance(photograph, str | Path):
-            image = read_photo(photograph, set_shape[0])
-        elif not isinstance(photograph, Image.Image) and np.shape(photograph) in (self.image_shape, set_shape):
+            image = read_photo(photograph, size)
+        elif not isinstance(photograph, Image.Image) and np.shape(photograph) in (self.image_shape, (*size, 3)):
             image = _checked(np.asarray(photograph), self.image_shape)
         else:
-            image = _decoded(self._pillow(photograph), lambda opened: square_photo(opened, set_shape[0]))
+            image = _decoded(self._pillow(photograph), lambda opened: cut_photo(opened, size))
         return image if image.shape == self.image_shape else self._resized(image)
 
     def __call__(self, photographs):

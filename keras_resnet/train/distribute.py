@@ -15,6 +15,7 @@ import sys
 
 import keras
 
+from keras_resnet.data.pipeline import feed
 from keras_resnet.errors import KerasResNetError, RunError
 from keras_resnet.train.divergence import first_bad
 from keras_resnet.train.launch import follow_launcher, free_port
@@ -218,7 +219,7 @@ class Validation(keras.callbacks.Callback):
     Args:
         crew: a `Crew`.
         mirror: a `Mirror`.
-        batches: the images of this process's part, as batches; None for none.
+        batches: the images of this process's part, as `Batches`; None for none.
         count: how many images they are.
     """
 
@@ -230,7 +231,7 @@ class Validation(keras.callbacks.Callback):
         means = {}
         if self.count:
             with self.crew.apart():
-                means = self.mirror().evaluate(self.batches, verbose=0, return_dict=True)
+                means = self.mirror().evaluate(feed(self.batches), verbose=0, return_dict=True)
         parts = self.crew.share(f"validation/{epoch}", [self.count, {name: float(mean) for name, mean in means.items()}])
         total = sum(count for count, _ in parts)
         for name in next(means for count, means in parts if count):

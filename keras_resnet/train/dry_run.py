@@ -1,21 +1,17 @@
 """What a run would do, without doing it: counts, and time and memory from a few steps on noise."""
 
-import math
 import time
 from dataclasses import asdict, dataclass
 
-import keras
 import numpy as np
 
+from keras_resnet.train.memory import count_numbers, memory
 from keras_resnet.train.record import check_claim, new_record
-from keras_resnet.train.remat import held
 from keras_resnet.train.setup import set_up
 from keras_resnet.workdir import Workdir
 
 UNTIMED_STEPS, TIMED_STEPS = 2, 5  # the first compiles, the second still fills caches
 FORWARD = 1 / 3  # of a training step's multiply-adds: the backward pass takes twice those of the forward pass
-FLOAT32 = 4  # bytes; weights, gradients and the optimiser's slots are always float32
-ADAM_SLOTS = 2
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ def plan(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fal
         steps=steps,
         updates=steps // recipe.accumulate,
         parameters=network.count_params(),
-        trainable=_numbers(network.trainable_variables),
+        trainable=count_numbers(network.trainable_variables),
         seconds_per_step=seconds,
         timed_steps=TIMED_STEPS,
         minutes=(steps + FORWARD * looked_at / batch) * seconds / 60,
@@ -128,22 +124,3 @@ def time_steps(network, batch_size):
         network.train_on_batch(images, targets)
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[UNTIMED_STEPS:]))
-
-
-def memory(network, recipe, batch_size, remat=False):
-    """Bytes of a training step: weights, gradients, slots, and the outputs that it keeps for one batch, by default all."""
-    trainable = _numbers(network.trainable_variables)
-    copies = 1 + ADAM_SLOTS + (recipe.ema is not None) + (recipe.accumulate > 1)  # the one is the gradients
-    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
-    outputs = sum(_bytes(output) for output in (held(network) if remat else [layer.output for layer in layers]))
-    return FLOAT32 * (network.count_params() + copies * trainable) + batch_size * outputs
-
-
-def _bytes(output):
-    """Of a layer's output for one image."""
-    width = 2 if output.dtype in ("bfloat16", "float16") else FLOAT32
-    return width * math.prod(output.shape[1:])
-
-
-def _numbers(variables):
-    return sum(math.prod(variable.shape) for variable in variables)

@@ -11,7 +11,7 @@ from keras_resnet.errors import RunError
 
 # Names of the environment; a flag of the command line goes before.
 PROCESSES, INDEX, COORDINATOR = "KERAS_RESNET_PROCESSES", "KERAS_RESNET_PROCESS_INDEX", "KERAS_RESNET_COORDINATOR"
-LAUNCHED = "KERAS_RESNET_LAUNCHED"  # set by `launch`: the end of a pipe that closes when the launcher ends
+LAUNCHED = "KERAS_RESNET_LAUNCHED"  # set by `launch`, whose end closes standard input
 
 _SLURM_PORT = 12000  # and the last three digits of the job's number on top: jobs that share a machine do not meet
 

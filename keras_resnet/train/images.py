@@ -44,15 +44,13 @@ def read(data, options):
     Raises:
         DataError: the set is damaged, or an option cannot be met by it.
     """
-    # The test images hang on no seed of training.
-    how = {name: getattr(options, name) for name in ("test_fraction", "groups")}
-    if not is_arrays(data) and is_photographs(data):
-        signs, marked, skipped = open_all(load(data, size=options.size, stream=True, **how), options, photographs=True)
-        whole = signs
-    else:
-        whole = _from_arrays(data, options) if is_arrays(data) else load(data, stream=options.stream, **how)
-        signs = whole if options.size is None else whole.resized(options.size)
-        signs, marked, skipped = open_all(signs, options)
+    whole, photographs = _load(data, options), not is_arrays(data) and is_photographs(data)
+    _check_classes(whole)
+    signs = whole if options.size is None or photographs else whole.resized(options.size)
+    signs, marked, skipped = open_all(signs, options, photographs)
+    whole = signs if photographs else whole
+    if signs.validation is not None:
+        options.say(f"{signs.path} brings its own validation images: none are cut from those to train on")
     train, validation = _chosen(signs, options)
     # The same choice from the marks: it hangs on labels and groups alone.
     marks = dict(zip(("train", "validation"), (part and part.images for part in _chosen(marked, options)), strict=True))
@@ -62,7 +60,13 @@ def read(data, options):
     return Images(signs, train, validation, whole.image_shape, whole.fingerprint(), marks, skipped)
 
 
-def _from_arrays(data, options):
+def _load(data, options):
+    """The `SignsSet`, its photographs left on the disk."""
+    # The test images hang on no seed of training.
+    how = {name: getattr(options, name) for name in ("test_fraction", "groups")}
+    if not is_arrays(data):
+        photographs = is_photographs(data)
+        return load(data, size=options.size if photographs else None, stream=True if photographs else options.stream, **how)
     for name in ("groups", "stream"):
         if getattr(options, name):
             raise DataError(f"{name}: expected none for arrays in memory, received {getattr(options, name)}")
@@ -71,10 +75,20 @@ def _from_arrays(data, options):
 
 def _chosen(signs, options):
     """The images to train on and those to validate on (None without), as `Split`."""
-    train, validation = cut(signs.train, options.validation_fraction, options.seed)
+    train, validation = signs.train, signs.validation
+    if validation is None:
+        train, validation = cut(train, options.validation_fraction, options.seed)
     if options.per_class is not None:
         train = few(train, options.per_class, signs.class_names, options.seed)
     return train, validation
+
+
+def _check_classes(signs):
+    """Raises a `DataError` where there is nothing to tell apart: any network would be right each time."""
+    found = np.unique(signs.train.labels)
+    if len(found) < 2:
+        names = ", ".join(signs.class_names[label] for label in found) or "none"
+        raise DataError(f"{signs.path} has training images of one class alone, {names}; expected two classes or more")
 
 
 def cut(split, fraction, seed):

@@ -32,15 +32,14 @@ def launch(command, processes):
     Raises:
         RunError: a process was ended by a signal, or failed by itself.
     """
-    reading, writing = os.pipe()
     errors = [None, *(tempfile.TemporaryFile() for _ in range(processes - 1))]
     children = []
     try:
         address = f"127.0.0.1:{free_port()}"
         for index, share in enumerate(_shares(processes)):
-            places = {PROCESSES: processes, INDEX: index, COORDINATOR: address, LAUNCHED: reading}
+            places = {PROCESSES: processes, INDEX: index, COORDINATOR: address, LAUNCHED: 1}
             environment = {**os.environ, **{name: str(value) for name, value in places.items()}}
-            children.append(_start(command, environment, share, reading, errors[index]))
+            children.append(_start(command, environment, share, errors[index]))
         return _judge(children, _wait(children), errors)
     except KeyboardInterrupt:  # from the terminal, which has interrupted the others too: they end by themselves
         _wait(children, time.monotonic() + PATIENCE)
@@ -49,22 +48,20 @@ def launch(command, processes):
         for child in children:
             child.kill()
             child.wait()
-        os.close(reading)
-        os.close(writing)
+            child.stdin.close()
 
 
 def follow_launcher():
     """In a process that `launch` has started: lets it end when the launcher does, however that ends."""
-    pipe = int(os.environ[LAUNCHED])
 
     def watch():
-        os.read(pipe, 1)  # nobody writes; it returns when the other end is closed
+        os.read(0, 1)  # nobody writes to standard input; it returns when the other end is closed
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _start(command, environment, share, pipe, errors):
+def _start(command, environment, share, errors):
     """A child on its share of the cores: it inherits those of this process, which are put back."""
     before = os.sched_getaffinity(0) if share else None
     if share:
@@ -73,8 +70,7 @@ def _start(command, environment, share, pipe, errors):
         return subprocess.Popen(
             [sys.executable, "-m", "keras_resnet", *command],
             env=environment,
-            pass_fds=(pipe,),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closed when this process ends, see `follow_launcher`
             stdout=None if errors is None else subprocess.DEVNULL,
             stderr=errors,
         )

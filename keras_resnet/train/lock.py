@@ -4,6 +4,7 @@ import contextlib
 import os
 
 from keras_resnet.errors import RunError
+from keras_resnet.files import open_own
 from keras_resnet.workdir import LOCK
 
 try:
@@ -42,7 +43,7 @@ def _take(folder):
     """The open lock file, locked."""
     path = folder / LOCK
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = open_own(path, os.O_RDWR, RunError)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_resnet.data import Split
+from keras_resnet.data.memory import check_images
 from keras_resnet.data.recognition import mark, stack
 from keras_resnet.data.stored import chunks, stays_on_disk
 from keras_resnet.errors import DataError
@@ -37,6 +38,8 @@ def open_all(signs, options, photographs=False):
     progress = _Progress(sum(map(len, splits.values())), options.say)
     for name, split in splits.items():
         keep = photographs and not stays_on_disk(options.stream, math.prod(split.images.shape))
+        if keep:
+            check_images(len(split), tuple(split.images.shape[1:3]), signs.path)
         images, good, marks = _open(split.images, keep, photographs, progress, faults)
         chosen = split if len(good) == len(split) else split.chosen(good)
         opened[name] = replace(chosen, images=images if keep else chosen.images)

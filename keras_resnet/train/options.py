@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from keras_resnet.errors import RunError, nearest_of, one_of
+from keras_resnet.text import say
 from keras_resnet.train.recipe import Recipe
 from keras_resnet.train.recipes import RECIPES
 
@@ -23,7 +24,7 @@ class Options:
             has more than 100 MB of pixels. See `data.stored` for the order that they then come in.
         test_fraction: of a folder of photographs without `train` and `test`, the share to test on; see `data.load_folder`.
         skip_bad: whether photographs that cannot be read are left out; else they end the run before its first step.
-        groups: None, or the CSV file of such a folder that says which photographs belong together.
+        groups: None, or the CSV file of a folder of photographs that says which of them belong together.
         weights: None for random weights; a run folder, a weight file of any library, or a name that `create_model` takes.
             The classifier is loaded where its classes are the set's.
         fast: whether operations are allowed whose last digits differ from start to start; see `repeatable.deterministic`. A
@@ -52,7 +53,7 @@ class Options:
     remat: bool = False
     callbacks: tuple = ()
     tensorboard: bool = False
-    say: Callable = print
+    say: Callable = say
     verbose: object = "auto"
 
     def __post_init__(self):
@@ -64,8 +65,8 @@ class Options:
             raise RunError(f"test_fraction: expected None or more than 0 and less than 1, received {self.test_fraction!r}")
 
     def photographs(self):
-        """How a folder of photographs is parted, a dict of plain values; None where it is not."""
-        if self.test_fraction is None:
+        """How a folder of photographs is parted, a dict of plain values; None where nothing was said of it."""
+        if self.test_fraction is None and self.groups is None:
             return None
         return {"test_fraction": self.test_fraction, "groups": None if self.groups is None else str(self.groups)}
 

@@ -12,6 +12,7 @@ from keras_resnet.models.inputs import MINIMUM_SIZE
 from keras_resnet.repeatable import seed_everything
 from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
+from keras_resnet.train.memory import check_memory
 from keras_resnet.train.network import Start, start_from, training_model
 from keras_resnet.train.options import Options, settings
 from keras_resnet.train.rate_setters import check_callbacks
@@ -75,6 +76,7 @@ def set_up(data, model, recipe, epochs, given, crew=None):
     seed_everything(options.seed)
     with crew.scope():
         network = make_network(model, images, recipe, start, options.remat)
+    check_memory(network, recipe, -(-min(recipe.batch_size, len(images.train)) // crew.size), options.remat)
     return Setup(model, recipe, options, images, start, network, crew)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import keras
 
+from keras_resnet.cpu import keep_memory
 from keras_resnet.data import recognition
-from keras_resnet.data.pipeline import Batches, faults_told, feed
+from keras_resnet.data.pipeline import Batches, EpochNumber, faults_told, feed
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.metrics import smoothed_floor
@@ -204,7 +205,7 @@ def _train(setup, workdir, record, stage):
     mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
     epochs = workdir.epochs() if stage == TO_SAVE else setup.recipe.epochs
     try:
-        with deterministic(not setup.options.fast), crew.scope():
+        with keep_memory(), deterministic(not setup.options.fast), crew.scope():
             speed = _fit(setup, workdir, range(done, epochs), mirror)
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
@@ -250,14 +251,14 @@ def _fit(setup, workdir, epochs, mirror):
     network, recipe, options, images, crew = setup.network, setup.recipe, setup.options, setup.images, setup.crew
     classes = network.output_shape[-1]
     settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed}
-    batches = TimedBatches(images.train, classes, **settings, epoch=epochs.start, part=(crew.index, crew.size))
+    batches = TimedBatches(images.train, classes, **settings, part=(crew.index, crew.size))
     speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", epochs.start, write=crew.first)
     alarm = StopAtNaN(
         lambda batch: Batches(images.train, classes, epoch=batches.epoch, **settings)[batch][0],
         lambda: _kept(workdir),
         mirror.first_bad,
     )
-    own = [alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
+    own = [EpochNumber(batches), alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
     own += [Checkpoint(workdir / "checkpoint")] if crew.first else []
     if recipe.early_stopping is not None:
         own.append(callbacks.StopEarly(recipe.early_stopping, log))

@@ -19,9 +19,9 @@ class TimedBatches(Batches):
         super().__init__(*arguments, **settings)
         self.ready, self.asked = {}, 0.0
 
-    def on_epoch_end(self):
-        super().on_epoch_end()
+    def an_epoch(self):
         self.asked = time.perf_counter()
+        yield from super().an_epoch()
 
     def __getitem__(self, index):
         batch = super().__getitem__(index)

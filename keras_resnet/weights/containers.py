@@ -16,6 +16,7 @@ from keras_resnet.weights import hdf5, torch_files
 from keras_resnet.weights.arguments import check_path
 from keras_resnet.weights.graph import LONGEST, has_class, layers_of
 from keras_resnet.weights.stored import FAULTS, FLOOR, PROPORTION, guarded
+from keras_resnet.workdir import Workdir
 
 _MEMBER = "model.weights.h5"
 _EXPECTED = "expected HDF5, .keras, .safetensors or a file of torch.save"
@@ -31,7 +32,7 @@ def opened(path):
     check_path(path)
     path = Path(path)
     if path.is_dir():
-        raise WeightsError(f"{path} is a folder; expected a weight file")
+        raise WeightsError(f"{path} is {_folder(path)}; expected a weight file")
     if not path.is_file():
         raise WeightsError(f"{path} is no regular file; expected a weight file" if path.exists() else f"No such file: {path}")
     with open(path, "rb") as stream:
@@ -58,6 +59,20 @@ def opened(path):
             yield stored
     else:
         raise WeightsError(f"{path} is {describe(path)}, of {path.stat().st_size:,} bytes; {_EXPECTED}")
+
+
+def of_run(path):
+    """The weight file of a run where a path is a run folder; else the path itself."""
+    return Workdir(path) / "weights.h5" if Workdir(path).exists() else path
+
+
+def _folder(path):
+    """What a folder is, in words."""
+    if Workdir(path).exists():
+        return f"a run folder, whose weights are in {of_run(path)}"
+    if any((path / f"{part}_signs.h5").exists() for part in ("train", "test")):
+        return f"an image set, which `keras-resnet data check {path}` describes"
+    return "a folder"
 
 
 def _is_pickle(head, path):

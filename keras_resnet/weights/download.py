@@ -1,12 +1,14 @@
 """Downloading a url into a file that may hold a beginning of it already, over connections that break."""
 
 import http.client
+import math
 import os
 import re
 import time
 import urllib.error
 import urllib.request
 
+from keras_resnet.text import visible
 from keras_resnet.version import __version__
 
 TIMEOUT = 30  # seconds without a byte
@@ -24,28 +26,29 @@ class Refused(Exception):
     """There is no connection, or the server does not send the file: another attempt would change nothing."""
 
 
-def into(stream, url, progress):
+def into(stream, url, progress, most=math.inf):
     """Downloads a url into a file, and goes on after what is there.
 
     Args:
         stream: a binary file, open for appending; what it holds is taken for the beginning of the download.
         url: http or https; redirections are followed.
         progress: is called with the number of bytes that are there, and of all bytes or None.
+        most: bytes that the file can have.
 
     Raises:
         Cut: the connection broke at every attempt.
-        Refused: there is no connection, or the server answers that it has no such file.
+        Refused: there is no connection, or the server answers that it has no such file, or sends more than it can have.
     """
     for pause in (*PAUSES, None):
         try:
-            return _attempt(stream, url, progress)
+            return _attempt(stream, url, progress, most)
         except Cut:
             if pause is None:
                 raise
             time.sleep(pause)
 
 
-def _attempt(stream, url, progress):
+def _attempt(stream, url, progress, most):
     there = os.fstat(stream.fileno()).st_size
     response = _ask(stream, url, there)
     if response is None:
@@ -53,13 +56,23 @@ def _attempt(stream, url, progress):
     with response:
         there, total = _extent(stream, response, there)
         stream.truncate(there)
+        if total is not None and total > most:
+            _refuse_longer(stream, most)
+        most = total or most
         while chunk := _read(response):
-            stream.write(chunk)
             there += len(chunk)
+            if there > most:
+                _refuse_longer(stream, most)
+            stream.write(chunk)
             progress(there, total)
         stream.flush()
     if total is not None and there < total:
         raise Cut(f"the connection ended after {there:,} of {total:,} bytes")
+
+
+def _refuse_longer(stream, most):
+    stream.truncate(0)
+    raise Refused(f"the server sends more than {most:,} bytes, which the file has not")
 
 
 def _ask(stream, url, there):
@@ -76,7 +89,7 @@ def _ask(stream, url, there):
                     return None
                 stream.truncate(0)
                 raise Cut(f"the server has no more than {there:,} bytes of it") from None
-            said = " ".join(f"the server answers {answer.code} {answer.reason}".split())
+            said = visible(" ".join(f"the server answers {answer.code} {answer.reason}".split()))
         raise (Cut if answer.code in _BUSY else Refused)(said) from None
     except urllib.error.URLError as problem:
         broken = isinstance(problem.reason, TimeoutError | ConnectionResetError | BrokenPipeError)
@@ -110,7 +123,7 @@ def _read(response):
 
 def _words(problem):
     """An exception as a phrase; some have no text."""
-    return " ".join(str(getattr(problem, "strerror", None) or problem).split()) or type(problem).__name__
+    return visible(" ".join(str(getattr(problem, "strerror", None) or problem).split())) or type(problem).__name__
 
 
 class _Redirection(urllib.request.HTTPRedirectHandler):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from keras_resnet import files
 from keras_resnet.errors import WeightsError
+from keras_resnet.text import visible
 from keras_resnet.weights import download, registry
 
 try:
@@ -116,7 +117,7 @@ def _alone(part):
     A second process waits for the first; a lock ends with its process.
     """
     while True:
-        with open(part, "ab") as stream:
+        with open(part, "ab", opener=lambda path, flags: files.open_own(path, flags, WeightsError)) as stream:
             _lock(stream)
             if not _is_at(stream, part):  # the process that this one waited for has made it the whole file
                 continue
@@ -134,7 +135,7 @@ def _lock(stream):
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"Waiting for another process that downloads {stream.name}", file=sys.stderr, flush=True)
+        print(visible(f"Waiting for another process that downloads {stream.name}"), file=sys.stderr, flush=True)
         fcntl.flock(stream, fcntl.LOCK_EX)
 
 
@@ -147,7 +148,7 @@ def _fill(row, url, stream, path):
     part = Path(stream.name)
     by_hand = f"without a connection, put the file ({row.hash}) at {path} by other means"
     try:
-        download.into(stream, url, _Progress(row.name, url))
+        download.into(stream, url, _Progress(row.name, url), most=_most(row))
     except download.Refused as problem:
         raise WeightsError(f"{row.name} cannot be downloaded from {url}: {problem}; {by_hand}") from None
     except download.Cut as problem:
@@ -167,6 +168,11 @@ def _fill(row, url, stream, path):
     os.replace(part, path)
 
 
+def _most(row):
+    """Bytes that a known file has at most: its size is known about."""
+    return int(1e6 * (1.25 * row.megabytes + 10))
+
+
 class _Progress:
     """Says on standard error how far a download is: once a second on a terminal, every ten seconds in a log."""
 
@@ -175,7 +181,7 @@ class _Progress:
         self.terminal = self.stream.isatty()
         self.began = self.said = time.monotonic()
         self.start = None
-        print(f"Downloading {name} from {url}", file=self.stream, flush=True)
+        print(visible(f"Downloading {name} from {url}"), file=self.stream, flush=True)
 
     def __call__(self, there, total):
         """Takes the number of bytes that are there, and of all bytes or None."""

@@ -70,6 +70,8 @@ def stored(file, path, stream, *, config=(), container=None):
             raise WeightsError(
                 f"{path} was written by Keras 0, whose layers have no names; expected a file of Keras 1 or later"
             )
+        elif {"train_set_x", "test_set_x"} & set(_children(file)):
+            raise WeightsError(f"{path} is an image set, which `keras-resnet data check {path}` describes; expected weights")
         else:
             raise WeightsError(
                 f"{path} holds no weights in a Keras layout: it has no attribute layer_names at its root and no group "

@@ -186,10 +186,6 @@ def test_the_step_is_repeatable_unless_it_is_the_fast_one(monkeypatch):
     assert seen == [True, False] and not config.is_op_determinism_enabled()
 
 
-def test_importing_this_package_does_not_speed_up_the_others():
-    assert train._environment("keras", 2)[cpu.MALLOC] == "0" and cpu.MALLOC not in train._environment("keras_resnet", 2)
-
-
 @pytest.mark.parametrize(("by_default", "chosen"), [(True, True), (False, False)])
 def test_onednn_off_is_measured_where_stock_has_it_on(monkeypatch, by_default, chosen):
     monkeypatch.setattr(cpu, "onednn_by_default", lambda: by_default)

@@ -73,6 +73,14 @@ def test_pack_packs_and_reports(capsys, photos, tmp_path):
     assert load_signs(tmp_path / "set").image_shape == (16, 16, 3)
 
 
+def test_pack_says_what_reads_heic(capsys, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_resnet.data.listing.reads_heic", lambda: False)
+    (photos / "fist" / "9.HEIC").write_bytes(b"")
+    status, _, err = run(capsys, "pack", photos, tmp_path / "set", "--size", 16)
+    assert status == 0 and "  fist/9.HEIC\n" in err
+    assert "HEIC photographs are among them, which `pip install pillow-heif` makes readable, or an export as JPEG\n" in err
+
+
 def test_pack_json_with_groups_and_a_bad_photo(capsys, photos, tmp_path):
     (photos / "fist" / "bad.png").write_text("no image")
     files = [f"{name}/{number}.JPG,{number}" for name in ("fist", "palm") for number in range(5)]
@@ -87,6 +95,30 @@ def test_pack_json_with_groups_and_a_bad_photo(capsys, photos, tmp_path):
     assert len(value["skipped"]) == 1 and value["left_alone"] == ["LICENSE"]
     assert value["extra_rows"] == ["fist/gone.png"]
     assert "fist/gone.png" in err and "bad.png" in err
+
+
+def test_pack_takes_a_size_that_is_not_square(capsys, photos, tmp_path):
+    status, _, _ = run(capsys, "pack", photos, tmp_path / "set", "--size", "16x24")
+    assert status == 0 and load_signs(tmp_path / "set").image_shape == (16, 24, 3)
+    for size in ("16x", "axb", "1x2x3", "-4"):
+        with pytest.raises(SystemExit):
+            run(capsys, "pack", photos, tmp_path / "set", "--size", size)
+
+
+def test_check_and_show_take_class_folders_and_one_side_of_a_set(capsys, photos, signs, tmp_path):
+    status, out, err = run(capsys, "check", photos)
+    assert status == 0 and err == f"warning: {photos}: left out: 1 other file (LICENSE)\n"
+    lines = out.splitlines()
+    assert lines[0] == f"{photos}: 2 classes, photographs as images 64 x 64 x 3"
+    assert [line.split() for line in lines[2:6]] == [["class", "images"], ["fist", "5"], ["palm", "5"], ["all", "10"]]
+    assert any(line.startswith("exact duplicates: ") and line.endswith(" in all") for line in lines)
+    status, out, _ = run(capsys, "check", signs / "test_signs.h5")
+    assert status == 0 and out.splitlines()[2].split() == ["class", "test"]
+    for path, part in ((photos, "all"), (signs / "test_signs.h5", "test")):
+        status, out, _ = run(capsys, "show", path, "--out", tmp_path / "a.png", "--json")
+        assert status == 0 and json.loads(out)["split"] == part and Image.open(tmp_path / "a.png").format == "PNG"
+    status, _, err = run(capsys, "show", signs / "test_signs.h5", "--split", "train")
+    assert status == 1 and err == f"keras-resnet: {signs / 'test_signs.h5'} has no train images; expected --split test\n"
 
 
 def test_synthetic_passes_the_seed_on(capsys, tmp_path, monkeypatch, signs):

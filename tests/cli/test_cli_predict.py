@@ -40,9 +40,23 @@ def test_a_folder_is_its_photographs_in_natural_order(tiny_run, photographs, cap
     assert status == 0 and len(names) == 24
     assert names[:5] == [f"photos/person 0/photo{number}.{'jpg' if number % 2 else 'PNG'}" for number in (3, 6, 9, 12, 15)]
     assert names[-3:] == ["photos/photo0.PNG", "photos/photo1.jpg", "photos/photo2.PNG"]
-    assert err == ["Left out, 1 files that are no photographs: photos/notes.txt"]
+    assert err == ["photos: left out: 1 other file (notes.txt)"]
     together = json.loads(predict(capsys, tiny_run[1], "photos/photo0.PNG", "photos", "--json")[1])["predictions"]
     assert len(together) == 25 and together[0] == json.loads(out)["predictions"][-3]
+
+
+def test_what_a_folder_has_beside_photographs_that_can_be_read_is_said(tiny_run, photographs, capsys, monkeypatch):
+    monkeypatch.setattr("keras_resnet.data.listing.reads_heic", lambda: False)
+    (photographs / "person 1" / "gone.jpg").symlink_to("nowhere.jpg")
+    (photographs / "phone.HEIC").write_bytes(b"")
+    for clutter in (".DS_Store", "Thumbs.db"):
+        (photographs / clutter).write_bytes(b"")
+    (photographs / "__MACOSX").mkdir()
+    (photographs / "__MACOSX" / "photo0.jpg").write_bytes(b"")
+    status, out, err = predict(capsys, tiny_run[1], "photos")
+    assert status == 0 and len(out.splitlines()) == 24 and len(err) == 1
+    assert "1 HEIC photograph (phone.HEIC), which `pip install pillow-heif` makes readable" in err[0]
+    assert "1 broken link (person 1/gone.jpg)" in err[0] and "1 other file (notes.txt)" in err[0]
 
 
 def test_the_csv_file_has_a_line_for_each(tiny_run, photographs, capsys):

@@ -1,10 +1,13 @@
 """What `check` reports, against sets whose contents are known."""
 
 import json
+import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from keras_resnet.data import load
 from keras_resnet.data.audit import check
 from keras_resnet.data.signs import Split, load_signs, write_signs
 from keras_resnet.errors import DataError
@@ -76,3 +79,68 @@ def test_doubtful_sets_are_warned_of(tmp_path):
 def test_the_errors_are_those_of_reading(tmp_path):
     with pytest.raises(DataError, match="^No train_signs.h5 in the folder"):
         check(tmp_path)
+
+
+def photographs(folder, arrays):
+    """Class folders of PNG files; arrays: class name -> images."""
+    for name, pictures in arrays.items():
+        (folder / name).mkdir(parents=True)
+        for number, picture in enumerate(pictures):
+            Image.fromarray(picture).resize((64, 64), Image.Resampling.NEAREST).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_one_side_of_a_set_is_checked_as_a_file_or_in_its_folder(tmp_path):
+    train, test = images(6, 1), images(4, 2)
+    write_signs(tmp_path, Split(train, np.arange(6) % 2), Split(test, np.arange(4) % 2), ("a", "b"))
+    for part, array in (("train", train), ("test", test)):
+        report = check(tmp_path / f"{part}_signs.h5")
+        assert report[part]["per_class"] == {"a": len(array) // 2, "b": len(array) // 2}
+        assert report[part]["pixels"]["mean"] == pytest.approx(array.mean(dtype=np.float64), rel=1e-12)
+        other = {"train": "test", "test": "training"}[part]
+        assert report["warnings"] == [f"There are no {other} images here: to train and evaluate takes the files of both."]
+        assert {"train", "test"} & report.keys() == {part} and report["groups"] is None
+    (tmp_path / "train_signs.h5").unlink()
+    assert check(tmp_path)["test"]["images"] == 4
+    (tmp_path / "other.h5").write_bytes((tmp_path / "test_signs.h5").read_bytes())
+    assert check(tmp_path / "other.h5")["test"]["images"] == 4
+
+
+def test_class_folders_are_checked(tmp_path):
+    one, other = images(3, 1), images(4, 2)
+    folder = photographs(tmp_path / "photos", {"a": one, "b": np.concatenate([other, one[1:2]])})
+    report = check(folder)
+    assert report["photographs"] and report["all"]["per_class"] == {"a": 3, "b": 5} and report["all"]["shape"] == [64, 64, 3]
+    assert report["all"]["pixels"]["mean"] == pytest.approx(np.concatenate([one, other, one[1:2]]).mean(), abs=0.01)
+    assert report["duplicates"] == {"all": 1, "examples": {"all": [[1, 7]]}} and report["warnings"] == []
+
+
+def test_folders_of_parts_are_checked_with_what_they_share(tmp_path):
+    train, test, validation = images(6, 1), images(4, 2), images(4, 3)
+    validation[2] = train[0]
+    for part, array in (("train", train), ("test", test), ("val", validation)):
+        photographs(tmp_path / part, {"a": array[: len(array) // 2], "b": array[len(array) // 2 :]})
+    report = check(tmp_path)
+    assert [report[part]["images"] for part in ("train", "test", "validation")] == [6, 4, 4]
+    assert report["fingerprint"] == load(tmp_path).fingerprint()
+    assert (report["duplicates"]["across"], report["duplicates"]["across_validation"]) == (0, 1)
+    assert report["duplicates"]["examples"]["across_validation"] == [[0, 2]]
+    assert report["warnings"] == ["Validation images that are training images too: 1; validation accuracy flatters."]
+
+
+def test_images_of_one_value_are_warned_of(tmp_path):
+    train = images(8, 1)
+    train[[2, 5]] = 0
+    write_signs(tmp_path, Split(train, np.arange(8) % 2), Split(images(4, 2), np.arange(4) % 2), ("a", "b"))
+    expected = "The train split has images of one value throughout, as where pixels are missing: 2, 5."
+    assert check(tmp_path)["warnings"] == [expected]
+
+
+def test_twenty_thousand_class_names_take_no_time_and_little_room(tmp_path):
+    names = [f"name {number}" for number in range(20_000)]
+    train = Split(np.zeros((20_000, 1, 1, 3), np.uint8), np.arange(20_000))
+    began = time.process_time()
+    write_signs(tmp_path, train, Split(images(10)[:, :1, :1], np.arange(10)), names)
+    report = check(tmp_path)
+    assert time.process_time() - began < 4  # 20,000 searches of 20,000 names took eight seconds
+    assert report["warnings"][-1].endswith("name 21 ... (19,990 in all).")

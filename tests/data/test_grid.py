@@ -65,6 +65,17 @@ def test_empty_classes_and_long_names_are_drawn(tmp_path):
     assert len(shown(path)) == 1 and Image.open(path).width < 1000
 
 
+def test_a_picture_that_no_viewer_opens_is_refused(tmp_path):
+    images = np.zeros((40_000, 1, 1, 3), np.uint8)
+    few, many = "at most 4591 images a class (--per-class, per_class=)", "fewer classes"
+    for classes, per_class, expected in ((2, 40_000, few), (20_000, 2, many)):
+        split = Split(images, np.arange(40_000) % classes)
+        with pytest.raises(DataError, match=r"classes would have [\d,]+ million pixels; ") as caught:
+            sample_grid(split, [str(number) for number in range(classes)], tmp_path / "grid.png", per_class=per_class)
+        assert str(caught.value).endswith(f"; expected {expected}")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_drawn_or_written_is_refused(tmp_path):
     with pytest.raises(DataError, match="^A grid of columns=1, per_class=0 was asked for; expected 1 or more$"):
         sample_grid(coloured(4, 2), ["a", "b"], tmp_path / "grid.png", per_class=0)

@@ -58,6 +58,18 @@ def test_every_photo_arrives_once_under_its_class(tmp_path):
     assert (np.diff(signs.train.labels) < 0).any()  # not class after class
 
 
+def test_images_need_not_be_square(tmp_path):
+    source = make_folder(tmp_path / "photos", {"a": 3, "b": 3})
+    array = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    for number in range(3):
+        Image.fromarray(array).save(source / "b" / f"{number}.png")
+    pack_folder(source, tmp_path / "set", size=(20, 60))
+    signs = load_signs(tmp_path / "set")
+    assert signs.image_shape == (20, 60, 3)
+    np.testing.assert_array_equal(signs.test.images[signs.test.labels == 1][0], array[10:30])
+    assert message_of(pack_folder, source, tmp_path / "set", size=(20, 7)).startswith("The image size is (20, 7); expected at")
+
+
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     source = make_folder(tmp_path / "photos", {"a": 9, "b": 9})
     for name, seed in (("first", 3), ("again", 3), ("other", 4)):

@@ -1,10 +1,17 @@
 """One photograph as the networks see it: what becomes of each kind of file, and each refusal."""
 
+import os
+import struct
+import tracemalloc
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_resnet.data.photo import read_photo
+from keras_resnet.data import photo
+from keras_resnet.data.listing import is_photo
+from keras_resnet.data.photo import read_photo, read_whole_photo
 from keras_resnet.errors import DataError
 
 
@@ -145,8 +152,9 @@ def damaged(path, kind):
     "kind, fault",
     [
         ("truncated", "image file is truncated"),
-        ("text", "not of a format that Pillow reads"),
-        ("empty", "not of a format that Pillow reads"),
+        ("text", "it is not a format known here; expected JPEG, PNG or the like"),
+        ("empty", "it is an empty file; expected JPEG, PNG or the like"),
+        ("html", "it is an HTML page"),
     ],
 )
 def test_a_damaged_photo_is_refused_by_name(tmp_path, kind, fault):
@@ -172,3 +180,197 @@ def test_a_decompression_bomb_is_refused_by_name(tmp_path, monkeypatch):
 
 def test_a_missing_photo_is_refused_by_name(tmp_path):
     assert message_of(read_photo, tmp_path / "a.jpg", 8) == f"No such file: {tmp_path / 'a.jpg'}"
+
+
+def write_png(path, values, color_type):
+    """A PNG of 16 bits, which Pillow writes for greyscale alone; values: integers `(H, W, channels)`."""
+    height, width, _ = values.shape
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    chunks = (
+        b"IHDR" + struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0),
+        b"IDAT" + zlib.compress(lines),
+        b"IEND",
+    )
+    body = b"".join(struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
+def write_tiff(path, pixels, shape, bits, sample_format=1, channels=1):
+    """An uncompressed little-endian TIFF; pixels: its bytes. Layout: TIFF 6.0, section 2."""
+    height, width = shape
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1 if channels == 1 else 2, 273: 8, 277: channels, 278: height}
+    tags |= {279: len(pixels), 339: sample_format}
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory + bytes(4))
+    return path
+
+
+def ramp(white):
+    """Values 0 to ``white`` in 16 columns, and what they are in 8 bits, both `(16, 16)`."""
+    values = np.tile(np.linspace(0, white, 16).round(), (16, 1))
+    return values.astype(np.int64), np.rint(values * 255 / white).astype(int)
+
+
+def grey(path):
+    """The one channel that a photograph of 16 x 16 was read as."""
+    read = read_photo(path, 16)
+    assert (read == read[..., :1]).all()
+    return read[..., 0].astype(int)
+
+
+def test_integers_of_32_bits_have_the_range_that_their_values_show(tmp_path):
+    for white in (255, 65535):
+        values, expected = ramp(white)
+        np.testing.assert_array_equal(grey(save(tmp_path / f"{white}.tiff", values.astype(np.int32))), expected)
+    unsigned = ramp(255)[0].astype("<u4").tobytes()
+    np.testing.assert_array_equal(grey(write_tiff(tmp_path / "u.tif", unsigned, (16, 16), 32)), ramp(255)[1])
+
+
+def test_a_range_that_the_file_declares_is_taken(tmp_path):
+    values, expected = ramp(4095)
+    (tmp_path / "a.pgm").write_bytes(b"P5\n16 16\n4095\n" + values.astype(">u2").tobytes())
+    assert np.abs(grey(tmp_path / "a.pgm") - expected).max() <= 1  # Pillow rounds to 16 bits in between
+    pairs = values.reshape(-1, 2)
+    packed = np.stack([pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], 1).astype(np.uint8)
+    np.testing.assert_array_equal(grey(write_tiff(tmp_path / "b.tif", packed.tobytes(), (16, 16), 12)), expected)
+
+
+@pytest.mark.parametrize("white", [255, 1023, 4095, 16383])
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+def test_few_bits_in_16_are_refused(tmp_path, white, ending):
+    path = save(tmp_path / f"a.{ending}", ramp(white)[0].astype(np.uint16))
+    message = message_of(read_photo, path, 16)
+    assert message.startswith(
+        f"{path}: pixels from 0 to {white} in 16 bits or more, which of 255, 1023, 4095, 16383, 32767 and"
+    )
+    assert message.endswith("is white is not known; expected 8 bits, or values that reach up to 65535")
+
+
+def test_few_bits_in_32_and_signed_16_are_refused(tmp_path):
+    path = save(tmp_path / "a.tiff", ramp(4095)[0].astype(np.int32))
+    assert "pixels from 0 to 4095 in 16 bits or more" in message_of(read_photo, path, 16)
+    path = write_tiff(tmp_path / "b.tif", ramp(32767)[0].astype("<i2").tobytes(), (16, 16), 16, sample_format=2)
+    assert "pixels from 0 to 32767 in 16 bits or more" in message_of(read_photo, path, 16)
+    path = write_tiff(tmp_path / "c.tif", (ramp(255)[0] - 9).astype("<i2").tobytes(), (16, 16), 16, sample_format=2)
+    assert "pixels from -9 to 246; expected 8 or 16 bits" in message_of(read_photo, path, 16)
+
+
+@pytest.mark.parametrize("color_type, channels", [(2, 3), (4, 2), (6, 4)])  # RGB, greyscale and RGB with transparency
+def test_few_bits_in_16_are_refused_in_colour_too(tmp_path, color_type, channels):
+    values, expected = ramp(65535)
+    pixels = np.stack([values] * channels, -1)
+    if channels != 3:
+        pixels[..., -1] = 65535
+    read = read_photo(write_png(tmp_path / "a.png", pixels, color_type), 16)
+    assert np.abs(read.astype(int) - expected[..., None]).max() <= 1  # Pillow keeps the higher eight bits
+    few = pixels >> 4
+    for alpha in (4095, 65535):
+        if channels != 3:
+            few[..., -1] = alpha
+        path = write_png(tmp_path / "b.png", few, color_type)
+        assert message_of(read_photo, path, 16).startswith(f"{path}: pixels below 16384 in 16 bits or more, which of 255")
+
+
+def test_few_bits_in_16_are_refused_in_a_tiff_of_colours(tmp_path):
+    values, expected = ramp(65535)
+    pixels = np.stack([values] * 3, -1).astype("<u2")
+    read = read_photo(write_tiff(tmp_path / "a.tif", pixels.tobytes(), (16, 16), 16, channels=3), 16)
+    assert np.abs(read.astype(int) - expected[..., None]).max() <= 1
+    path = write_tiff(tmp_path / "b.tif", (pixels >> 4).tobytes(), (16, 16), 16, channels=3)
+    assert "pixels below 16384 in 16 bits or more" in message_of(read_photo, path, 16)
+
+
+def test_black_is_black_in_any_depth(tmp_path):
+    for number, dtype in enumerate((np.uint16, np.int32)):
+        assert not grey(save(tmp_path / f"{number}.tiff", np.zeros((16, 16), dtype))).any()
+
+
+@pytest.mark.parametrize("size, crop", [((40, 80), np.s_[30:70, :]), ((100, 50), np.s_[:, 15:65]), ((100, 80), np.s_[:, :])])
+def test_the_middle_of_another_shape_is_cut_out(tmp_path, size, crop):
+    array = np.random.default_rng(0).integers(0, 256, (100, 80, 3), np.uint8)
+    np.testing.assert_array_equal(read_photo(save(tmp_path / "a.png", array), size), array[crop])
+
+
+def test_another_shape_is_not_squashed(tmp_path):
+    array = picture(100, 80)
+    read = read_photo(save(tmp_path / "a.png", array), (10, 20))  # four by four pixels of the rows 30 to 69
+    means = array[30:70].reshape(10, 4, 20, 4, 3).mean((1, 3))
+    assert np.abs(read - means)[1:-1, 1:-1].max() < 3
+
+
+KINDS = {
+    "rgb": lambda array: Image.fromarray(array),
+    "grey": lambda array: Image.fromarray(array[..., 0]),
+    "palette": lambda array: Image.fromarray(array).quantize(256),
+    "transparent": lambda array: Image.merge("RGBA", [*Image.fromarray(array).split(), Image.fromarray(array[..., 0])]),
+    "16 bits": lambda array: Image.fromarray(array[..., 0].astype(np.uint16) * 257),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_large_photographs_are_read_in_reduced_form(tmp_path, monkeypatch, kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    KINDS[kind](picture(1200, 900)).save(tmp_path / "a.png", exif=exif)
+    expected, largest = read_photo(tmp_path / "a.png", (30, 20)), []
+    monkeypatch.setattr(photo, "_LARGE", 1 << 16)
+    monkeypatch.setattr(photo, "_BAND", 1 << 14)
+    cut = photo._cut
+    monkeypatch.setattr(photo, "_cut", lambda image, *shape: largest.append(image.size) or cut(image, *shape))
+    read = read_photo(tmp_path / "a.png", (30, 20))
+    assert largest == [(60, 80) if orientation == 1 else (80, 60)]  # by 15, the most that leaves 60 pixels
+    assert np.abs(read.astype(int) - expected).max() <= 8
+    np.testing.assert_array_equal(read_whole_photo(tmp_path / "a.png").shape[:2], (1200, 900)[:: 1 if orientation == 1 else -1])
+
+
+def test_a_large_photograph_of_16_bits_takes_little_memory_beside_its_own(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", np.full((3000, 3000), 40000, np.uint16))
+    monkeypatch.setattr(photo, "_LARGE", 1 << 20)
+    tracemalloc.start()
+    read = read_photo(path, 8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (read == round(40000 / 257)).all() and peak < 80e6  # 9 million pixels at once took 16 bytes each
+
+
+def test_other_formats_than_photographs_are_not_opened(tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "page.eps")
+    (tmp_path / "page.eps").rename(tmp_path / "a.jpg")
+    assert message_of(read_photo, tmp_path / "a.jpg", 8) == (
+        f"{tmp_path / 'a.jpg'} cannot be read as an image: it is a PostScript document; expected JPEG, PNG or the like"
+    )
+    for format in ("ICO", "PCX", "SGI"):
+        Image.new("RGB", (16, 16)).save(tmp_path / "b.png", format=format)
+        assert "it is not a format known here" in message_of(read_photo, tmp_path / "b.png", 8)
+
+
+@pytest.mark.parametrize("read", [lambda path: read_photo(path, 8), read_whole_photo])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "link.jpg").symlink_to("pipe.jpg")
+    for name, kind in {"pipe.jpg": "a named pipe", "folder.jpg": "a folder", "link.jpg": "a named pipe"}.items():
+        assert message_of(read, tmp_path / name) == f"{tmp_path / name} is {kind}; expected a photograph"
+    assert message_of(read, "/dev/zero") == "/dev/zero is a device; expected a photograph"
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+
+def test_heic_names_what_reads_it_whatever_it_is_called(tmp_path, monkeypatch):
+    monkeypatch.setattr(photo, "_formats", lambda: ("JPEG", "PNG"))
+    for name in ("a.heic", "a.jpg"):
+        (tmp_path / name).write_bytes(HEIC)
+        assert message_of(read_photo, tmp_path / name, 8) == (
+            f"{tmp_path / name} cannot be read as an image: it is a HEIC photograph, which `pip install pillow-heif` makes "
+            "readable, or an export as JPEG"
+        )
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(Image.fromarray(picture())).save(tmp_path / "a.HEIC", quality=100)
+    assert np.abs(read_photo(tmp_path / "a.HEIC", 40).astype(int) - picture()).max() < 16
+    assert is_photo(tmp_path / "a.HEIC")

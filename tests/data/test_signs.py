@@ -106,7 +106,7 @@ def test_the_files_have_the_published_layout(tmp_path):
     with h5py.File(tmp_path / "test_signs.h5") as file:
         assert set(file) == {"test_set_x", "test_set_y", "list_classes"}
         assert (file["test_set_x"].dtype, file["test_set_x"].shape) == (np.uint8, (6, 8, 8, 3))
-        assert file["test_set_x"].chunks is None and file["test_set_x"].compression is None
+        assert file["test_set_x"].fletcher32 and file["test_set_x"].compression is None
         assert (file["test_set_y"].dtype, file["test_set_y"].shape) == (np.int64, (6,))
         assert file["list_classes"].dtype == np.int64 and file["list_classes"][()].tolist() == [0, 1, 2]
 

@@ -121,8 +121,8 @@ def test_curves_name_what_is_wrong(tmp_path, log, message):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("classes, written", [(2, 3), (20, 21), (21, 0)])
-def test_confusion_writes_counts_up_to_twenty_classes(tmp_path, kept, classes, written):
+@pytest.mark.parametrize("classes, written", [(2, 3), (20, 21), (30, 31)])
+def test_confusion_writes_counts_where_they_fit(tmp_path, kept, classes, written):
     path = figures.confusion(scored(classes, wrong=1), tmp_path / "m.png")
     axes = kept[0].axes[0]
     texts = {tuple(text.get_position()): text.get_text() for text in axes.texts}
@@ -132,6 +132,22 @@ def test_confusion_writes_counts_up_to_twenty_classes(tmp_path, kept, classes, w
     assert axes.get_ylabel() == "True class" and axes.get_xlabel() == "Predicted class"
     assert [label.get_text() for label in axes.get_yticklabels()] == [str(name) for name in range(classes)]
     assert figures.BLUE in colours(path)
+
+
+@pytest.mark.parametrize("classes", [2, 20, 30, 42, 43, 100, 1000])
+def test_names_and_cells_of_any_number_of_classes_can_be_read(classes):
+    side, size, step = figures._room(classes)
+    cell = 72 * side / classes
+    assert side <= 20 and size <= 0.8 * cell * step  # names do not touch
+    assert size >= 4.4 and (step == 1 or classes > 250)
+
+
+def test_counts_that_would_not_fit_are_not_written():
+    matrix, shades = np.full((2, 2), 12345), np.ones((2, 2, 3))
+    for cell, written in ((40, 4), (12, 0)):
+        axes = drawing.new_figure(3, 3).add_subplot()
+        figures._write_counts(axes, matrix, shades, cell)
+        assert len(axes.texts) == written
 
 
 def test_confusion_colours_by_share_of_the_true_class(tmp_path, kept):

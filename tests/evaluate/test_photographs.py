@@ -38,6 +38,14 @@ def test_a_row_shows_the_photo_its_square_the_crop_and_the_probabilities(tmp_pat
     assert "Careful: its brightness, 255" in tall_bars.get_xlabel() and not bars.get_xlabel()
 
 
+def test_of_a_crop_that_is_no_square_its_own_shape_is_marked(tmp_path, kept):
+    name, photo, _, probabilities, warning = row(40, 60, [1.0])
+    photos([(name, photo, photo[:10, :30], probabilities, warning)], ("a",), tmp_path / "p.png")
+    frame, title = kept[0].axes[0].patches[0], kept[0].axes[0].texts[0].get_text()
+    assert (frame.get_xy(), frame.get_width(), frame.get_height()) == ((0, 10), 60, 20)
+    assert title == "60 x 40 pixels; the network is given the marked part"
+
+
 def test_of_many_classes_the_most_probable_are_drawn_and_large_photos_are_reduced(tmp_path, kept):
     probabilities = np.arange(15) / 105
     photos([row(900, 1300, probabilities)], [str(name) for name in range(15)], tmp_path / "p.png")

@@ -1,6 +1,7 @@
 """Runs killed by SIGKILL and resumed end with the very numbers of a run that nothing happened to."""
 
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -18,8 +19,18 @@ SCRIPT = Path(__file__).with_name("killed_run.py")
 CLOCK = ("images_per_second", "seconds", "waiting")  # columns of the log that measure time
 
 
-def start(data, out, moment="never"):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+def other_backend(name):
+    missing = importlib.util.find_spec(name) is None
+    return pytest.param(name, marks=[pytest.mark.full, pytest.mark.skipif(missing, reason=f"{name} is not installed")])
+
+
+@pytest.fixture(scope="module", params=["tensorflow", other_backend("jax"), other_backend("torch")])
+def backend(request):
+    return request.param
+
+
+def start(backend, data, out, moment="never"):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "KERAS_BACKEND": backend}
     return subprocess.Popen(
         [sys.executable, SCRIPT, data, out, moment],
         stdout=subprocess.PIPE,
@@ -29,9 +40,9 @@ def start(data, out, moment="never"):
     )
 
 
-def run(data, out, moment="never"):
+def run(backend, data, out, moment="never"):
     """The exit status and the lines of a run."""
-    process = start(data, out, moment)
+    process = start(backend, data, out, moment)
     text, _ = process.communicate(timeout=300)
     return process.returncode, text.splitlines()
 
@@ -56,10 +67,10 @@ def assert_same(killed, whole):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tiny_set, tmp_path_factory):
+def uninterrupted(backend, tiny_set, tmp_path_factory):
     """The folder of a run that nothing happened to, and how long it took from its first line on."""
     path = tmp_path_factory.mktemp("runs") / "whole"
-    process = start(tiny_set, path)
+    process = start(backend, tiny_set, path)
     process.stdout.readline()
     begun = time.monotonic()
     process.communicate(timeout=300)
@@ -67,7 +78,7 @@ def uninterrupted(tiny_set, tmp_path_factory):
     return path, time.monotonic() - begun
 
 
-def test_killed_at_three_chosen_moments_and_resumed(tiny_set, uninterrupted, tmp_path):
+def test_killed_at_three_chosen_moments_and_resumed(backend, tiny_set, uninterrupted, tmp_path):
     """In an epoch, in the writing of a checkpoint, and between the last epoch and the report; a fourth start ends it."""
     out = tmp_path / "killed"
     for moment, line, left in (
@@ -75,25 +86,25 @@ def test_killed_at_three_chosen_moments_and_resumed(tiny_set, uninterrupted, tmp
         ("in-a-checkpoint", "going on after epoch 1", ["epoch-0001.npz"]),
         ("before-the-report", "going on after epoch 1", ["epoch-0002.npz", "epoch-0003.npz"]),
     ):
-        status, lines = run(tiny_set, out, moment)
+        status, lines = run(backend, tiny_set, out, moment)
         assert status == -signal.SIGKILL and line in lines[0], lines
         whole_ones = sorted(file.name for file in (out / "checkpoint").iterdir() if not file.name.startswith("."))
         assert whole_ones == left
         assert (moment == "in-a-checkpoint") == any(file.name.startswith(".") for file in (out / "checkpoint").iterdir())
     assert not (out / "report.html").exists()
-    status, lines = run(tiny_set, out)
+    status, lines = run(backend, tiny_set, out)
     assert status == 0 and "going on after epoch 3" in lines[0]
     assert_same(out, uninterrupted[0])
 
 
 @pytest.mark.full
-def test_killed_at_twenty_random_moments_and_resumed(tiny_set, uninterrupted, tmp_path):
+def test_killed_at_twenty_random_moments_and_resumed(backend, tiny_set, uninterrupted, tmp_path):
     """Each start is killed between its first line and half the time that a whole run takes; every end is compared."""
     path, seconds = uninterrupted
     random = np.random.default_rng(0)
     kills, finished, out = 0, 0, tmp_path / "killed-0"
     while kills < 20 or (out / "run.json").exists():
-        process = start(tiny_set, out)
+        process = start(backend, tiny_set, out)
         process.stdout.readline()
         try:
             process.communicate(timeout=random.uniform(0, seconds / 2) if kills < 20 else 300)

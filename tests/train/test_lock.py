@@ -47,6 +47,16 @@ def test_the_lock_of_a_killed_process_holds_nothing_and_its_folder_is_free(holde
     assert list((tmp_path / "run").iterdir()) == []
 
 
+@pytest.mark.parametrize("make", [os.symlink, os.link])
+def test_a_lock_that_is_a_link_is_never_written_to(tmp_path, make):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "theirs").write_text("theirs")
+    make(tmp_path / "theirs", tmp_path / "run" / ".lock")
+    with pytest.raises(RunError, match="lock is a .*, which may belong to somebody else; delete it and run again$"):
+        locked(tmp_path / "run").__enter__()
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
 def test_one_at_a_time_however_many_try(tmp_path):
     """Each holder counts itself in and out; the lock file comes and goes all the while."""
     inside, most, turns = [], [], []

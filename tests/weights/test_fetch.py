@@ -1,5 +1,6 @@
 """Known files downloaded from a server on this machine that cuts, redirects, lies, or is not there."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -230,6 +231,61 @@ def test_the_first_digits_of_a_hash_are_compared_where_no_more_are_published(sit
     assert fetch("tiny").read_bytes() == CONTENT
     monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(site.url(), ("md5", "0" * 32)))
     assert f"expected md5 {'0' * 32}, received {hashlib.md5(CONTENT).hexdigest()}" in refused()
+
+
+@pytest.mark.parametrize("declared", ["length", "range", "nothing"])
+def test_a_server_that_sends_more_than_the_file_has_is_stopped(site, cache, monkeypatch, declared):
+    monkeypatch.setattr(fetching, "_most", lambda row: len(CONTENT) + 1000)
+    sent = []
+
+    def endless(handler, content):
+        if declared == "range":
+            handler.send_response(206)
+            handler.send_header("Content-Range", f"bytes 10-{len(content) - 1}/{len(content)}")
+        else:
+            handler.send_response(200)
+        if declared == "length":
+            handler.send_header("Content-Length", str(1 << 30))
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while len(sent) < 2000:
+                handler.wfile.write(bytes(1 << 16))
+                sent.append(1)
+
+    if declared == "range":
+        part_of(cache, CONTENT[:10])
+    site.plan = [endless]
+    message = refused()
+    most = len(CONTENT) + 1000 * (declared != "range")
+    assert (
+        f"tiny cannot be downloaded from {site.url()}: the server sends more than {most:,} bytes, which the file has" in message
+    )
+    assert os.listdir(cache) == [] and len(site.seen) == 1 and len(sent) < 1000  # 64 MB
+
+
+def test_no_known_file_is_larger_than_it_may_be(site):
+    for row in registry.KNOWN_FILES.values():
+        assert fetching._most(row) > 1.2e6 * row.megabytes
+
+
+@pytest.mark.parametrize("make", [lambda part, theirs: part.symlink_to(theirs), lambda part, theirs: os.link(theirs, part)])
+def test_a_part_that_is_a_link_is_never_written_to(site, cache, tmp_path, make):
+    cache.mkdir(parents=True)
+    (tmp_path / "theirs").write_bytes(b"theirs")
+    make(cache / "tiny.h5.part", tmp_path / "theirs")
+    assert "which may belong to somebody else; delete it and run again" in refused()
+    assert (tmp_path / "theirs").read_bytes() == b"theirs" and site.seen == []
+
+
+def test_what_a_server_says_is_escaped(site, capsys):
+    def answer(handler, content):
+        handler.wfile.write(b"HTTP/1.0 404 gone\x1b[2J\x07\r\n\r\n")
+
+    site.plan = [answer]
+    assert r"the server answers 404 gone\x1b[2J\x07" in refused()
+    site.plan = [web.redirect("http://127.0.0.1:1/\x1b[2J")]
+    refused(url=site.url("/\x1b[2J"))
+    assert "\x1b" not in capsys.readouterr().err
 
 
 def test_two_at_once_download_once(site, cache):

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from keras_resnet import cpu
-from keras_resnet.bench.accuracy.contestants import GROUPS, STOCK, STOCK_MODEL, Group, contestant_recipe
+from keras_resnet.bench.accuracy.contestants import GROUPS, STOCK_MODEL, Group, contestant_recipe
 from keras_resnet.bench.accuracy.results import RESULTS, append, read
 from keras_resnet.bench.train import Child, cores, processor_name
 from keras_resnet.errors import BenchError, one_of
@@ -220,8 +219,6 @@ def _train(job, say):
     if (job.run / "run.json").exists():  # stopped half-way: its minutes would not be those of one run
         shutil.rmtree(job.run)
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    if job.contestant == STOCK:
-        environment[cpu.MALLOC] = "0"
     words = [sys.executable, "-m", "keras_resnet.bench.accuracy.child", json.dumps(dataclasses.asdict(job))]
     with contextlib.closing(Child(job.name, words, environment)) as child:
         while "facts" not in (answer := child.receive()):
