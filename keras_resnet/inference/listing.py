@@ -32,7 +32,7 @@ def photographs_of(paths):
         phrase = left_out(path, others)
         if not chosen:
             has = f"; it has {phrase}" if phrase else ""
-            raise DataError(f"No photographs in the folder {path} or below; expected some ending in .jpg, .png or the like{has}")
+            raise DataError(f"No photographs in the folder {path} or below; expected names as photo.jpg or photo.png{has}")
         photographs += chosen
         told += [f"{path}: left out: {phrase}"] if phrase else []
     return photographs, told
