@@ -1,5 +1,6 @@
 """What happens beside the training steps: timing, the log, stopping early."""
 
+import contextlib
 import csv
 import math
 import time
@@ -50,18 +51,20 @@ class Speed(keras.callbacks.Callback):
 class Log(keras.callbacks.Callback):
     """A line an epoch in a CSV file, in the columns of Keras's `CSVLogger`; the epoch counts from 0.
 
-    Lines of epochs that are run again after a resumption are replaced. Without ``write`` they are kept in memory alone.
+    Lines of epochs that are run again after a resumption are replaced. Without ``write`` they are kept in memory alone. Each
+    writing is done within a context that ``guard()`` makes.
     """
 
-    def __init__(self, path, epoch, write=True):
+    def __init__(self, path, epoch, write=True, guard=contextlib.nullcontext):
         super().__init__()
-        self.path, self.write = path, write
+        self.path, self.write, self.guard = path, write, guard
         self.rows = _rows(path, epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch, **{name: repr(float(value)) for name, value in logs.items()}})
         if self.write:
-            self._write()
+            with self.guard():
+                self._write()
 
     def _write(self):
         with whole(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:

@@ -4,6 +4,8 @@ A checkpoint is NumPy's archive of arrays, a member for each variable with a che
 wherever it lies. It is written by plain writes: where a disk is full, HDF5's library may end the process.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -15,13 +17,17 @@ from keras_resnet.workdir import checkpoints, epochs_of
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole state after each epoch as `epoch-NNNN.npz`; a file appears whole or not at all, and the last two stay.
 
+    Args:
+        folder: of the checkpoints.
+        guard: makes the context in which each is written.
+
     Raises, at the end of an epoch:
         RunError: a number of the state is not finite; the checkpoints are as they were.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, guard=contextlib.nullcontext):
         super().__init__()
-        self.folder = folder
+        self.folder, self.guard = folder, guard
 
     def on_epoch_end(self, epoch, logs=None):
         state = state_of(self.model)
@@ -31,7 +37,11 @@ class Checkpoint(keras.callbacks.Callback):
                 f"Training stopped after epoch {epoch + 1}: {bad} is not finite, and that epoch was not saved; a lower "
                 "--learning-rate, in another folder, may help"
             )
-        with whole(self.folder / f"epoch-{epoch + 1:04d}.npz") as temporary:
+        with self.guard():
+            self._write(state, epoch + 1)
+
+    def _write(self, state, epochs):
+        with whole(self.folder / f"epoch-{epochs:04d}.npz") as temporary:
             np.savez(temporary, **state)
         for old in checkpoints(self.folder)[:-2]:
             if old.is_file():

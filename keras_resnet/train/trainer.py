@@ -119,22 +119,29 @@ def _lead(setup, workdir, record, resume):
     """The run in the process that writes its folder; the others follow."""
     say = setup.options.say
     check_folder(workdir, resume)  # so that a folder of something else is not even locked
-    with _disk_faults_told(workdir, record), locked(workdir.path):
-        stage = claim(workdir, record, resume, say)
+    with contextlib.ExitStack() as held:
+        with _disk_faults_told(workdir, record):
+            held.enter_context(locked(workdir.path))
+            stage = claim(workdir, record, resume, say)
+            if stage != DONE:
+                workdir.tidy()
+                _remember_images(setup, workdir)
         if stage == DONE:
             say(
                 f"{workdir.path} is complete: nothing is left to do; to train longer, begin another run from its weights, with "
                 f"--weights {shlex.quote(str(workdir.path))} --out OTHER"
             )
-        else:
-            workdir.tidy()
-            if workdir.read()["data"]["fingerprint"] == setup.images.fingerprint:
-                recognition.save(workdir / IMAGES, {**setup.images.marks, "earlier": _earlier(setup.start)})
         setup.crew.tell("claim", stage)
         if stage != DONE:
             _go_on(setup, workdir, record, stage)
     setup.crew.tell("end", None)
     return _outcome(workdir)
+
+
+def _remember_images(setup, workdir):
+    """Writes the marks of the run's images, where they are those that the run was begun with."""
+    if workdir.read()["data"]["fingerprint"] == setup.images.fingerprint:
+        recognition.save(workdir / IMAGES, {**setup.images.marks, "earlier": _earlier(setup.start)})
 
 
 def _earlier(start):
@@ -156,7 +163,8 @@ def _follow(setup, workdir, record):
 
 @contextlib.contextmanager
 def _disk_faults_told(workdir, record):
-    """Turns an error of the disk into one line that says what is kept."""
+    """Turns an error of the disk into one line that says what is kept. Around our own writes alone: what a user's callback does
+    may end in such an error too, of a network or of another disk."""
     try:
         yield
     except BrokenPipeError:  # of standard output, not of the run folder
@@ -184,8 +192,10 @@ def _go_on(setup, workdir, record, stage):
         setup.options.say(_opening(setup, workdir.epochs()))
     else:
         speed = _train(setup, workdir, record, stage)
-        workdir.write({**workdir.read(), "status": "trained"})
-    _finish(workdir, setup, speed)
+        with _disk_faults_told(workdir, record):
+            workdir.write({**workdir.read(), "status": "trained"})
+    with _disk_faults_told(workdir, record):
+        _finish(workdir, setup, speed)
 
 
 def _train(setup, workdir, record, stage):
@@ -206,12 +216,13 @@ def _train(setup, workdir, record, stage):
     epochs = workdir.epochs() if stage == TO_SAVE else setup.recipe.epochs
     try:
         with keep_memory(), deterministic(not setup.options.fast), crew.scope():
-            speed = _fit(setup, workdir, range(done, epochs), mirror)
+            speed = _fit(setup, workdir, range(done, epochs), mirror, lambda: _disk_faults_told(workdir, record))
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
             say(f"\nInterrupted: {_kept(workdir)}. Go on with\n  {again(record)}")
             raise
-        _save(network, workdir)
+        with _disk_faults_told(workdir, record):
+            _save(network, workdir)
         say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {again(record)}")
         raise
     if crew.first:
@@ -219,7 +230,8 @@ def _train(setup, workdir, record, stage):
         if setup.recipe.recalibrate:
             say("Re-estimating the statistics of batch normalisation on the training images")
             recalibrate_batch_norm(network, setup.images.train.images)
-        _save(network, workdir)
+        with _disk_faults_told(workdir, record):
+            _save(network, workdir)
     return speed
 
 
@@ -246,20 +258,25 @@ def _opening(setup, done):
     return text
 
 
-def _fit(setup, workdir, epochs, mirror):
-    """Trains over a range of epochs. Returns the images per second, None where there was nothing to do."""
+def _fit(setup, workdir, epochs, mirror, guard):
+    """Trains over a range of epochs, and writes within contexts that ``guard()`` makes.
+
+    Returns:
+        The images per second, None where there was nothing to do.
+    """
     network, recipe, options, images, crew = setup.network, setup.recipe, setup.options, setup.images, setup.crew
     classes = network.output_shape[-1]
     settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed}
     batches = TimedBatches(images.train, classes, **settings, part=(crew.index, crew.size))
-    speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", epochs.start, write=crew.first)
+    speed = callbacks.Speed(batches.batch_size)
+    log = callbacks.Log(workdir / "log.csv", epochs.start, write=crew.first, guard=guard)
     alarm = StopAtNaN(
         lambda batch: Batches(images.train, classes, epoch=batches.epoch, **settings)[batch][0],
         lambda: _kept(workdir),
         mirror.first_bad,
     )
     own = [EpochNumber(batches), alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
-    own += [Checkpoint(workdir / "checkpoint")] if crew.first else []
+    own += [Checkpoint(workdir / "checkpoint", guard)] if crew.first else []
     if recipe.early_stopping is not None:
         own.append(callbacks.StopEarly(recipe.early_stopping, log))
         if own[-1].over():

@@ -199,3 +199,17 @@ def test_other_arithmetic_is_told(arguments):
     train.run(**{**arguments, "say": lines.append}, resume=True)
     (line,) = [line for line in lines if "other arithmetic" in line]
     assert "may end with other last digits: threads was {'intra': 99, 'inter': 99}, now {" in line and line.count(" was ") == 2
+
+
+def fails(problem):
+    def fail():
+        raise problem
+
+    return At(fail)
+
+
+@pytest.mark.parametrize("problem", [ConnectionError("refused"), InterruptedError(4, "no"), OSError(28, "No space left")])
+def test_an_error_of_a_users_callback_is_not_said_of_the_run_folder(problem, arguments):
+    with pytest.raises(type(problem)) as caught:
+        train.run(**arguments, callbacks=[fails(problem)])
+    assert caught.value is problem and visible(arguments["out"] / "checkpoint") == ["epoch-0001.npz"]
