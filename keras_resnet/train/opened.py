@@ -117,5 +117,6 @@ def _check_classes(signs):
     for index, name in enumerate(signs.class_names):
         if not (signs.train.labels == index).any():
             raise DataError(f"No photograph of the class {name} to train on can be read; expected at least one")
-    if not len(signs.test):
-        raise DataError(f"No photograph of {signs.path} to test on can be read; expected at least one")
+    for split, purpose in ((signs.test, "test"), (signs.validation, "validate")):
+        if split is not None and not len(split):
+            raise DataError(f"No photograph of {signs.path} to {purpose} on can be read; expected at least one")

@@ -233,3 +233,21 @@ def test_damaged_marks_are_one_line(folder_run, photographs, tmp_path):
     with pytest.raises(DataError, match="images.npz is damaged: .*; --all .* looks at all images, seen or not$"):
         evaluate.report(tmp_path / "run", photographs)
     assert scored(tmp_path / "run", photographs, all_images=True)[0].images == 60
+
+
+def test_a_folder_val_is_known_and_left_out_too(tmp_path):
+    parts = {"train": 12, "val": 6, "test": 9}
+    for seed, (part, count) in enumerate(parts.items(), start=20):
+        write_photographs(tmp_path / "parted" / part, count, seed=seed)
+    outcome = train.run(data=tmp_path / "parted", out=tmp_path / "run", size=32, **QUIET)
+    assert is_the_runs_own((outcome, tmp_path / "run"), tmp_path / "parted") == []
+    shutil.copytree(tmp_path / "parted" / "test", tmp_path / "mixed")
+    shutil.copytree(tmp_path / "parted" / "val", tmp_path / "mixed", dirs_exist_ok=True, copy_function=copy_beside)
+    (line,) = is_the_runs_own((outcome, tmp_path / "run"), tmp_path / "mixed")
+    assert "was trained on, or validated with, 6 of the 15 images of" in line
+    with pytest.raises(DataError, match="was trained on, or validated with, 6 of the 6 images of"):
+        evaluate.report(tmp_path / "run", tmp_path / "parted" / "val")
+
+
+def copy_beside(source, target):
+    return shutil.copy(source, target.replace(".jpg", "-2.jpg"))

@@ -66,12 +66,19 @@ def test_several_are_told_by_their_number(photographs, tmp_path, capsys):
     assert main([*map(str, words), "--dry-run"]) == 1
 
 
-def test_a_broken_test_photograph_of_folders_with_parts(tmp_path):
+@pytest.mark.parametrize(("part", "purpose"), [("test", "test"), ("val", "validate")])
+def test_a_broken_photograph_of_folders_with_parts(part, purpose, tmp_path):
     write_photographs(tmp_path / "photos" / "train")
     write_photographs(tmp_path / "photos" / "test", 9, seed=2)
-    broken(tmp_path / "photos", cut, "test/left/06.png")
-    with pytest.raises(DataError, match="test/left/06.png"):
+    write_photographs(tmp_path / "photos" / "val", 9, seed=3)
+    (name,) = (file.relative_to(tmp_path / "photos") for file in (tmp_path / "photos" / part / "left").glob("*6.png"))
+    broken(tmp_path / "photos", cut, name)
+    with pytest.raises(DataError, match=str(name)):
         train.run(data=tmp_path / "photos", out=tmp_path / "run", stream=True, **QUIET)
+    for file in (tmp_path / "photos" / part).rglob("*.png"):
+        page(file)
+    with pytest.raises(DataError, match=f"No photograph of .*photos to {purpose} on can be read; expected at least one$"):
+        train.run(data=tmp_path / "photos", out=tmp_path / "run", skip_bad=True, **QUIET)
 
 
 @pytest.mark.parametrize("stream", [True, pytest.param(False, marks=pytest.mark.full)])
