@@ -8,7 +8,7 @@ from keras_resnet.data import recognition
 from keras_resnet.data.listing import find_parts
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
-from keras_resnet.errors import DataError
+from keras_resnet.errors import DataError, RunError
 from keras_resnet.evaluate import figures
 from keras_resnet.evaluate.metrics import score, smoothed_floor
 from keras_resnet.evaluate.page import html_report
@@ -145,10 +145,18 @@ def as_in_run(record, signs):
 
 
 def predict(model, images, batch_size=64):
-    """Probabilities float32 `(N, classes)` for images uint8 `(N, H, W, 3)`, which may lie on the disk."""
+    """Probabilities float32 `(N, classes)` for images uint8 `(N, H, W, 3)`, which may lie on the disk.
+
+    Raises:
+        RunError: the network's answers are no numbers.
+    """
     if isinstance(images, StoredImages):
-        return np.concatenate([np.asarray(model.predict_on_batch(chunk)) for chunk in chunks(images, batch_size)])
-    return np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
+        probabilities = np.concatenate([np.asarray(model.predict_on_batch(chunk)) for chunk in chunks(images, batch_size)])
+    else:
+        probabilities = np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
+    if not np.isfinite(probabilities).all():
+        raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
+    return probabilities
 
 
 def write(workdir, record, signs, scores, log):

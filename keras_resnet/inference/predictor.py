@@ -7,7 +7,8 @@ from PIL import Image
 
 from keras_resnet import evaluate
 from keras_resnet.data.photo import cut_photo, read_photo, read_whole_photo, resize, whole_photo
-from keras_resnet.errors import DataError, RunError
+from keras_resnet.errors import DataError
+from keras_resnet.evaluate.evaluation import predict
 from keras_resnet.workdir import Workdir
 
 UNUSUAL = 4  # standard deviations of the training images; of normally distributed values, one in 16,000 lies farther off
@@ -66,10 +67,7 @@ class Predictor:
         images = self._images(_several(photographs))
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
-        probabilities = np.asarray(self._model.predict(images, batch_size=64, verbose=0))
-        if not np.isfinite(probabilities).all():
-            raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
-        return probabilities
+        return predict(self._model, images)
 
     def _images(self, photographs):
         """uint8 `(N, H, W, 3)` of the network's size, of several photographs."""

@@ -152,7 +152,7 @@ def test_a_picture_of_arrays_and_files(tiny_run, picture, tmp_path):
     assert Predictor(tiny_run[1]).picture(picture, tmp_path / "one.png").exists()
 
 
-def test_weights_too_large_for_numbers_are_an_error(tiny_run, tmp_path):
+def test_weights_too_large_for_numbers_are_an_error(tiny_run, tiny_set, tmp_path):
     import shutil
 
     import keras
@@ -164,3 +164,5 @@ def test_weights_too_large_for_numbers_are_an_error(tiny_run, tmp_path):
     model.save(run / "model.keras")
     with pytest.raises(RunError, match="^The network's probabilities are no finite numbers"):
         Predictor(run)(np.full((40, 40, 3), 200, "uint8"))
+    with pytest.raises(RunError, match="^The network's probabilities are no finite numbers"):
+        evaluate.report(run, tiny_set, all_images=True)
