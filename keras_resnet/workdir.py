@@ -16,6 +16,7 @@ tensorboard/    where it was asked for
 import json
 import re
 import shlex
+import zipfile
 from pathlib import Path
 
 from keras_resnet.errors import RunError
@@ -116,6 +117,8 @@ class Workdir:
         kind = describe(file)
         if kind != "a zip archive":
             raise RunError(f"{file} is {kind}, expected a model as Keras saves it")
+        if not zipfile.is_zipfile(file):  # of which Keras says that there is no such file
+            raise RunError(f"{file} is damaged: it begins as a zip archive and has no end, as one that was cut off")
         try:
             model = keras.models.load_model(file, compile=False)
         except Exception as problem:  # Keras raises nearly every built-in exception on what it did not write

@@ -223,6 +223,9 @@ def _stage(workdir, old, say):
         return DONE
     if not workdir.epochs():
         raise RunError(f"{damage}; there is no checkpoint to make it from: restore it from a copy, or train in another folder")
+    for file in (workdir / "model.keras", workdir / "weights.h5"):
+        if file.is_dir():
+            raise RunError(f"{file} is a folder, where a file is to be; remove it, and --resume makes the file anew")
     say(f"{damage}; it is made anew from the last checkpoint")
     return TO_SAVE
 

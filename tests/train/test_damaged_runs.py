@@ -94,7 +94,7 @@ MODELS = {
     "a folder": (folder, "{file} is a folder, expected"),
     "a pipe": (pipe, "{file} is a pipe or a device, expected"),
     "HDF5": (older_layout, "{file} is an HDF5 file, expected"),
-    "cut off": (cut, "{file} is damaged: "),
+    "cut off": (cut, "{file} is damaged: it begins as a zip archive and has no end, as one that was cut off"),
     "flipped": (flip, "{file} is damaged: "),
     "another archive": (another_archive, "{file} is damaged: "),
     "another model": (another_model, "{file} is damaged: its output_shape is (None, 5), and that of the run's network (None"),
@@ -278,3 +278,10 @@ def test_where_the_checkpoints_are_gone_it_is_said_that_the_run_begins_anew(begu
     shutil.rmtree(run / "checkpoint")
     lines = go_on(run, tiny_set, tiny_recipe)
     assert lines[0] == f"There is no checkpoint in {run / 'checkpoint'}: the run begins anew" and "going on" not in lines[1]
+
+
+@pytest.mark.parametrize("name", ["model.keras", "weights.h5"])
+def test_a_folder_in_place_of_a_file_is_told_before_it_is_made_anew(name, run, tiny_set, tiny_recipe):
+    folder(run / name)
+    with pytest.raises(RunError, match=f"{name} is a folder, where a file is to be; remove it, and --resume makes"):
+        train.run(data=tiny_set, out=run, recipe=tiny_recipe, resume=True, **QUIET)
