@@ -9,6 +9,7 @@ from keras_resnet import lab as lab
 from keras_resnet import models as models
 from keras_resnet import train as train
 from keras_resnet import weights as weights
+from keras_resnet.architectures.catalog import list_models as list_models
 from keras_resnet.blocks import conv_block as conv_block
 from keras_resnet.blocks import identity_block as identity_block
 from keras_resnet.environment import keep_memory as keep_memory
@@ -17,8 +18,15 @@ from keras_resnet.environment import seed_everything as seed_everything
 from keras_resnet.fast import accelerate as accelerate
 from keras_resnet.models.batch_norm import recalibrate_batch_norm as recalibrate_batch_norm
 from keras_resnet.models.build import create_model as create_model
-from keras_resnet.models.catalog import list_models as list_models
+from keras_resnet.models.constructors import ResNet18 as ResNet18
+from keras_resnet.models.constructors import ResNet34 as ResNet34
+from keras_resnet.models.constructors import ResNet50V2 as ResNet50V2
+from keras_resnet.models.constructors import ResNet101 as ResNet101
+from keras_resnet.models.constructors import ResNet101V2 as ResNet101V2
+from keras_resnet.models.constructors import ResNet152 as ResNet152
+from keras_resnet.models.constructors import ResNet152V2 as ResNet152V2
 from keras_resnet.models.freezing import freeze as freeze
+from keras_resnet.models.identity import identify as identify
 from keras_resnet.models.imagenet import decode_predictions as decode_predictions
 from keras_resnet.models.preprocess import preprocess_input as preprocess_input
 from keras_resnet.models.pyramid import features as features

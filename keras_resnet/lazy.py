@@ -29,9 +29,10 @@ def attach(package: str) -> tuple[Callable, Callable, list[str]]:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
-            if homes[name] == package:  # a module of the package
-                return importlib.import_module(f"{package}.{name}")
-            return getattr(importlib.import_module(homes[name]), name)
+            home, there = homes[name]
+            if home == package:  # a module of the package
+                return importlib.import_module(f"{package}.{there}")
+            return getattr(importlib.import_module(home), there)
         except ModuleNotFoundError as error:
             if not (line := backend.missing(error)):
                 raise
@@ -44,10 +45,10 @@ def attach(package: str) -> tuple[Callable, Callable, list[str]]:
 
 
 def _homes(package, stub):
-    """Public name -> the module it is imported from: every ``from MODULE import NAME as NAME`` of the stub."""
+    """Public name -> module and name there: every ``from MODULE import NAME as PUBLIC`` of the stub."""
     statements = ast.parse(stub.read_text(encoding="utf-8")).body
     return {
-        alias.asname: statement.module
+        alias.asname: (statement.module, alias.name)
         for statement in statements
         if isinstance(statement, ast.ImportFrom)
         for alias in statement.names

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 from keras_resnet.blocks import postact, preact, shortcut, stem
 from keras_resnet.blocks.unit import Unit
 
@@ -40,15 +40,15 @@ def assemble(x, spec, make):
         The last feature map.
     """
     if spec.input_norm:
-        x = make.at(names.INPUT).norm(x, "1", gamma=False)
-    x = _STEMS[spec.stem](x, spec.stem_width, make.at(names.STEM), spec.stem_activated)
+        x = make.at(layer_names.INPUT).norm(x, "1", gamma=False)
+    x = _STEMS[spec.stem](x, spec.stem_width, make.at(layer_names.STEM), spec.stem_activated)
     order = _ORDERS[spec.order]
     for stage, index, unit in units(spec):
         here = make.at(stage, index)
         way = _shortcut(spec, index, unit, here.channels(x))
         x = order.blocks[spec.block](x, unit, here, way, order.join)
     if spec.order == "pre":
-        end = make.at(names.HEAD)
+        end = make.at(layer_names.HEAD)
         x = end.act(end.norm(x, "post"), "post")
     return x
 

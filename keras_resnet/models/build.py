@@ -5,10 +5,10 @@ import os
 import keras
 
 from keras_resnet import environment
+from keras_resnet.architectures.catalog import resolve
 from keras_resnet.errors import ModelError
 from keras_resnet.fast import accelerate
 from keras_resnet.models.assemble import assemble
-from keras_resnet.models.catalog import resolve
 from keras_resnet.models.head import classify, pool
 from keras_resnet.models.inputs import image_input, model_inputs
 from keras_resnet.models.maker import KerasMaker

@@ -6,11 +6,11 @@ of tensors.
 
 from dataclasses import dataclass, replace
 
+from keras_resnet.architectures.catalog import CATALOG, list_models, resolve
+from keras_resnet.architectures.lineages import LINEAGES
 from keras_resnet.errors import ModelError
 from keras_resnet.models.assemble import assemble
-from keras_resnet.models.catalog import CATALOG, list_models, resolve
 from keras_resnet.models.head import classify
-from keras_resnet.models.lineages import LINEAGES
 
 
 @dataclass(frozen=True)

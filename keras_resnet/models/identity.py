@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 import keras
 
+from keras_resnet.architectures.catalog import CATALOG, resolve
+from keras_resnet.architectures.labels import LABELS, in_words
+from keras_resnet.architectures.lineages import ALL, LINEAGES
+from keras_resnet.architectures.spec import FIELDS, ModelSpec
 from keras_resnet.errors import ModelError
 from keras_resnet.models.anatomy import take_apart
-from keras_resnet.models.catalog import CATALOG, resolve
-from keras_resnet.models.lineages import ALL, LINEAGES
 from keras_resnet.models.reading import branches, read
-from keras_resnet.models.spec import FIELDS, ModelSpec
-from keras_resnet.models.words import LABELS, in_words
 
 # Fields that leave the outputs as they are for given weights: names, order of layers, and what matters in training alone.
 _NEUTRAL = {"pads", "momentum", "initializer", "shortcut_first", "grammar", "numbered", "head", "softmax_layer"}

@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass, field
 
+from keras_resnet.architectures.spec import CHOICES
 from keras_resnet.errors import ModelError, WeightsError, one_of
-from keras_resnet.models.spec import CHOICES
 from keras_resnet.weights.registry import KNOWN_FILES, KnownFile
 
 IMAGENET = "imagenet"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_resnet.names import Place
+from keras_resnet.architectures.layer_names import Place
 from keras_resnet.weights.stored import StoredTensor
 
 

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from keras_resnet.architectures.layer_names import GRAMMARS, HEAD, STEM, Place, keras_name, layer_name, place_of
 from keras_resnet.errors import WeightsError
-from keras_resnet.names import GRAMMARS, HEAD, STEM, Place, keras_name, layer_name, place_of
 from keras_resnet.weights.dialects import CLASSIFIER, DIALECTS, TORCH_NORM, VOCABULARIES
 from keras_resnet.weights.graph import sources
 from keras_resnet.weights.order import readings_in_order

@@ -3,8 +3,8 @@
 import warnings
 from dataclasses import dataclass, replace
 
+from keras_resnet.architectures.layer_names import Place
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.names import Place
 from keras_resnet.weights import containers, detect, kinship, readings, registry, tensors, topology
 from keras_resnet.weights.arguments import check_model_and_path
 from keras_resnet.weights.dialect import is_head_alone
@@ -244,7 +244,7 @@ def _hint(report, file, slots):
 
 def _match(file, found, lineage=None):
     """The network of the catalogue that has such weights: `(name, lineage, ModelSpec)`, or None."""
-    from keras_resnet.models.catalog import CATALOG, resolve
+    from keras_resnet.architectures.catalog import CATALOG, resolve
 
     shapes = topology.topology(file.tensors)
     wanted, grammar = lineage or found.lineage, file.stored.said.get("grammar") or file.naming.grammar

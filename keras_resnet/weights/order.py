@@ -9,7 +9,7 @@ graph, `readings` the model that the file is to be loaded into.
 import itertools
 from dataclasses import dataclass
 
-from keras_resnet.names import HEAD, INPUT, STEM, Place
+from keras_resnet.architectures.layer_names import HEAD, INPUT, STEM, Place
 
 
 def readings_in_order(convolutions, norms):

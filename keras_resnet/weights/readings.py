@@ -9,8 +9,8 @@ positions, as Keras 3 wrote them before it kept the names, tell nothing and are 
 import re
 from dataclasses import replace
 
+from keras_resnet.architectures.layer_names import Place
 from keras_resnet.errors import WeightsError
-from keras_resnet.names import Place
 
 _NUMBERED = re.compile(r"(.*?)(?:_(\d+))?")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_resnet.architectures.layer_names import HEAD, Place
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.names import HEAD, Place
 from keras_resnet.weights.biases import convolutions, with_zero_biases, without_biases
 from keras_resnet.weights.dialect import Naming, name_places, translate
 from keras_resnet.weights.dialects import COUNTER

@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 
+from keras_resnet.architectures.facts import biased_branches, shortcut_first
+from keras_resnet.architectures.layer_names import STEM, Place, keras_name, layer_name
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.names import STEM, Place, keras_name, layer_name
 from keras_resnet.weights import detect, tensors
 from keras_resnet.weights.arrange import arranged
 from keras_resnet.weights.biases import convolutions, with_zero_biases, without_biases, without_zero_biases
-from keras_resnet.weights.dialects import BIASES, COUNTER, PREACT_BIASES, SHORTCUT_FIRST, TARGETS, TORCH_NORM, VOCABULARIES
+from keras_resnet.weights.dialects import COUNTER, TARGETS, TORCH_NORM, VOCABULARIES
 from keras_resnet.weights.output import Output, either, end_of, numbers
 
 # What Keras 2 wrote last. Readers take it for the version of the layout; by "1" they would convert kernels once more.
@@ -105,7 +106,7 @@ def _fitted(file, dialect, lineage):
     target = TARGETS[dialect]
     already = file.vocabulary == "torch" if target.vocabulary == "torch" else file.naming.dialect == dialect
     network = lineage if lineage in target.lineages else target.lineages[0] if target.lineages else None
-    row = (PREACT_BIASES if detect.is_preact(file.tensors) else BIASES).get(network)
+    row = biased_branches(network, detect.order_of(file.tensors)) if network else None
     if row is None or already and (lineage is None or lineage == network):
         return file.tensors, []
     here = set(convolutions(file.tensors))
@@ -123,9 +124,9 @@ def _fitted(file, dialect, lineage):
 
 def _order(file, target, lineage):
     if target.grammars:
-        return arranged(file.tensors, shortcut_first=target.shortcut_first)
+        return arranged(file.tensors, shortcut_first=shortcut_first(target.lineages[0]))
     if file.vocabulary == "torch":  # its files have the order in which modules were made
-        return arranged(file.tensors, shortcut_first=lineage in SHORTCUT_FIRST)
+        return arranged(file.tensors, shortcut_first=bool(lineage) and shortcut_first(lineage))
     return list(file.tensors)
 
 

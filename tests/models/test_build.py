@@ -5,7 +5,7 @@ import torch_networks
 from numpy_resnet import randomise
 
 import keras_resnet as kr
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 from keras_resnet.errors import ModelError
 from keras_resnet.models import create_model, resolve
 
@@ -27,18 +27,18 @@ def take_weights(model, spec, network):
     theirs = torch_networks.layers_of(network)
     for layer in model.layers:
         if layer.weights:
-            place = names.place_of(spec.grammar, layer.name)
+            place = layer_names.place_of(spec.grammar, layer.name)
             layer.set_weights(theirs.pop(torch_name(place, spec)))
     assert not theirs
 
 
 def torch_name(place, spec):
     if spec.order == "pre" and place.role == "norm":  # a norm is counted with the convolution that follows it
-        if place.stage == names.HEAD:
+        if place.stage == layer_names.HEAD:
             return "bn_end"
         place = place._replace(branch="1" if place.branch == "pre" else str(int(place.branch) + 1))
     grammar = spec.grammar if spec.grammar.startswith("timm") else "torchvision"
-    return names.layer_name(grammar, place)
+    return layer_names.layer_name(grammar, place)
 
 
 PARITY = {

@@ -7,10 +7,10 @@ import pytest
 from conftest import ROOT
 
 import keras_resnet as kr
-from keras_resnet.models.catalog import CATALOG, resolve
+from keras_resnet.architectures.catalog import CATALOG, resolve
+from keras_resnet.architectures.facts import facts_by_lineage
 from keras_resnet.models.count import count
 from keras_resnet.weights import KNOWN_FILES, registry
-from keras_resnet.weights.dialects import LINEAGE_FACTS
 
 ROWS = [pytest.param(row, id=row.name) for row in KNOWN_FILES.values()]
 
@@ -51,7 +51,7 @@ def test_lineages_of_one_row_compute_the_same():
     rows = [row for row in KNOWN_FILES.values() if len(row.lineages) > 1]
     assert {row.name for row in rows} == {f"resnet{depth}_timm_a1" for depth in (18, 34, 50, 101, 152)}
     for row in rows:
-        first, *others = (LINEAGE_FACTS[lineage] for lineage in row.lineages)
+        first, *others = (facts_by_lineage("post")[lineage] for lineage in row.lineages)
         assert not any(first.differences(other) for other in others)
 
 
