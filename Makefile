@@ -13,7 +13,7 @@ test: .venv/installed-dev
 test-full: .venv/installed-dev
 	$(BIN)/python -m pytest
 
-# With the oldest Python and the oldest versions that setup.cfg allows, and without JAX and PyTorch.
+# Takes python3.11: the oldest Python and the oldest versions that setup.cfg allows, without JAX and PyTorch.
 test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/python -m pytest -m "not full"
 
