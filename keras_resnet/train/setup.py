@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import keras
 
 from keras_resnet import environment
+from keras_resnet.environment import seed_everything
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.models.inputs import MINIMUM_SIZE
-from keras_resnet.environment import seed_everything
 from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.memory import check_memory
