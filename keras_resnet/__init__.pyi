@@ -25,11 +25,11 @@ from keras_resnet.models.constructors import ResNet101 as ResNet101
 from keras_resnet.models.constructors import ResNet101V2 as ResNet101V2
 from keras_resnet.models.constructors import ResNet152 as ResNet152
 from keras_resnet.models.constructors import ResNet152V2 as ResNet152V2
+from keras_resnet.models.feature_extractor import features as features
 from keras_resnet.models.freezing import freeze as freeze
 from keras_resnet.models.identity import identify as identify
 from keras_resnet.models.imagenet import decode_predictions as decode_predictions
 from keras_resnet.models.preprocess import preprocess_input as preprocess_input
-from keras_resnet.models.pyramid import features as features
 from keras_resnet.models.train_eval_gap import check_train_eval_gap as check_train_eval_gap
 from keras_resnet.resnet50 import ResNet50 as ResNet50
 from keras_resnet.version import __version__ as __version__

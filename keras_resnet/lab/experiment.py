@@ -157,7 +157,7 @@ def plain(value):
     """A value of NumPy's and Python's types as JSON has them, numbers to seven significant digits.
 
     Raises:
-        LabError: a number that is not finite, which JSON has not got.
+        LabError: a number that is not finite, which JSON lacks.
     """
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}

@@ -20,7 +20,7 @@ from keras_resnet.data.synthetic import CLASS_NAMES, synthetic_splits
 from keras_resnet.environment import seed_everything
 from keras_resnet.models import recalibrate_batch_norm, resolve
 from keras_resnet.models.assemble import units
-from keras_resnet.models.maker import KerasMaker
+from keras_resnet.models.layer_factory import KerasLayers
 from keras_resnet.train import Recipe, training_model
 from keras_resnet.train.optimizer import compile_for
 
@@ -182,7 +182,7 @@ def appended(start, way, count):
     spec = resolve("resnet20", **{**NARROW, "depths": depths}, zero_init_gamma=way != "plain")
     pool = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
     after = network.layers[network.layers.index(pool) :]
-    x, make = pool.input, KerasMaker(spec)
+    x, make = pool.input, KerasLayers(spec)
     for stage, index, unit in units(spec)[3:]:
         x = postact.basic_block(x, unit, make.at(stage, index), _WAYS[way], shortcut.add_then_activate)
     for layer in after:

@@ -1,4 +1,4 @@
-"""From a spec to a chain of blocks. What a layer is, the maker decides: a Keras layer (`build`) or a count (`count`)."""
+"""From a spec to a chain of blocks. What a layer is, the factory decides: a Keras layer (`build`) or a count (`count`)."""
 
 from dataclasses import dataclass
 
@@ -32,9 +32,9 @@ def assemble(x, spec, make):
     """The network without its head.
 
     Args:
-        x: images, a tensor `(N, H, W, C)` of the maker's kind.
+        x: images, a tensor `(N, H, W, C)` of the factory's kind.
         spec: a `ModelSpec`.
-        make: a maker.
+        make: a layer factory.
 
     Returns:
         The last feature map.

@@ -11,7 +11,7 @@ from keras_resnet.fast import accelerate
 from keras_resnet.models.assemble import assemble
 from keras_resnet.models.head import classify, pool
 from keras_resnet.models.inputs import image_input, model_inputs
-from keras_resnet.models.maker import KerasMaker
+from keras_resnet.models.layer_factory import KerasLayers
 from keras_resnet.models.pretrained import choose, split
 
 
@@ -79,7 +79,7 @@ def create_model(
     top = {"include_top": include_top, "classes": classes}
     pretrained = choose(weights, model=model, lineage=spec.lineage, **top, **loading)
     images = image_input(input_tensor, input_shape, spec.input_size if include_top else None, name=name and f"{name}_input")
-    make = KerasMaker(spec, prefix=name, dtype=dtype, classes=classes)
+    make = KerasLayers(spec, prefix=name, dtype=dtype, classes=classes)
     x = assemble(images, spec, make)
     x = classify(x, spec, make, classes, classifier_activation) if include_top else pool(x, make, pooling)
     network = keras.Model(model_inputs(images), x, name=name or model)

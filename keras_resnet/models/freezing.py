@@ -64,7 +64,7 @@ def freeze(model, until="stage4", *, prefix=None):
         A `Frozen`; print it.
 
     Raises:
-        ModelError: not a ResNet, several of them without ``prefix``, or a stage that it has not got.
+        ModelError: not a ResNet, several of them without ``prefix``, or a stage that it lacks.
 
     Example:
         >>> print(freeze(ResNet50(weights=None, input_shape=(64, 64, 3), classes=6), until="stage4"))

@@ -109,7 +109,7 @@ def _values(images):
 
         if torch.compiler.is_compiling():
             return None
-        images = images.float() if images.dtype == torch.bfloat16 else images  # which NumPy has not got
+        images = images.float() if images.dtype == torch.bfloat16 else images  # which NumPy lacks
         try:
             return images.detach().cpu().numpy()
         except (RuntimeError, TypeError):  # on "meta", in tracing, in a transform of torch.func

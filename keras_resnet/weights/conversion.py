@@ -8,12 +8,12 @@ import warnings
 
 from keras_resnet.errors import WeightsError, one_of
 from keras_resnet.weights import containers, detect, tensors
-from keras_resnet.weights.arguments import check_model_and_path, check_names_a_file, check_paths
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.hdf5_write import write_texts
 from keras_resnet.weights.output import CONTAINERS, Output, end_of, numbers, put, with_errors_of
+from keras_resnet.weights.path_checks import check_model_and_path, check_names_a_file, check_paths
 from keras_resnet.weights.report import WriteReport
-from keras_resnet.weights.stored import Stored, StoredTensor
+from keras_resnet.weights.weight_file import Stored, StoredTensor
 from keras_resnet.weights.write import check_target, foreign, rendered, said_of
 
 # Function -> what it can be told to write all the same: another lineage, and numbers that are not finite.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from keras_resnet.architectures import facts as known_facts
 from keras_resnet.architectures.facts import Facts
 from keras_resnet.architectures.layer_names import INPUT, STEM, Place
+from keras_resnet.weights.ambiguity import open_places
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.dialects import CLASSIFIER, TARGETS
 from keras_resnet.weights.graph import leaves
-from keras_resnet.weights.readings import open_places
 
 # Further lineages whose layers have the names of a lineage; a saved graph tells them apart.
 _KIN = {"chollet": ("keras_v2", "coursera", "caffe", "broad"), "broad": ("caffe", "chollet"), "keras": ("he",)}

@@ -104,7 +104,7 @@ def diff(a, b, *, kernels=None):
 
 
 def _drop_zero_biases(ours, theirs):
-    """Takes the biases out of ``ours`` that are zero and that ``theirs`` has not got; returns how many."""
+    """Takes the biases out of ``ours`` that are zero and that ``theirs`` lacks; returns how many."""
     dropped = 0
     for key in convolutions(ours):
         if key in theirs and "bias" in ours[key] and "bias" not in theirs[key] and not np.any(ours[key]["bias"].read()):

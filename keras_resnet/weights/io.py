@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from keras_resnet.architectures.layer_names import Place
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.weights import containers, detect, kinship, readings, registry, tensors, topology
-from keras_resnet.weights.arguments import check_model_and_path
+from keras_resnet.weights import ambiguity, compatibility, containers, detect, known_files, tensors, topology
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.dialects import CLASSIFIER
+from keras_resnet.weights.path_checks import check_model_and_path
 from keras_resnet.weights.stem import STEMS, first_kernel, only_channels_differ
 
 _NONFINITE = ("refuse", "warn")
@@ -75,10 +75,10 @@ def load(model, path, *, head="require", stem="require", lineage="require", kern
     with containers.opened(path) as stored:
         file = tensors.canonical(stored, kernels)
         slots = tensors.slots(model)
-        read = readings.settled(file, slots, ignore=lineage == "ignore")
+        read = ambiguity.settled(file, slots, ignore=lineage == "ignore")
         plan = _checked_plan(read, slots, model, head=head, stem=stem, build=True)
         if lineage == "require":
-            kinship.check(file, slots, model)
+            compatibility.check(file, slots, model)
         arrays, faults = tensors.read_all(plan.assignments, path, nonfinite)
     for fault in faults:
         warnings.warn(f"{path}: {fault}", stacklevel=2)
@@ -104,7 +104,7 @@ def inspect(path, *, kernels=None):
         found = detect.detect(file)
         match = _match(file, found)
     head = file.tensors.get(CLASSIFIER, {}).get("kernel")
-    sha256 = registry.digest_of(path, "sha256")
+    sha256 = known_files.digest_of(path, "sha256")
     return WeightsInfo(
         path=str(path),
         container=stored.container,
@@ -114,7 +114,7 @@ def inspect(path, *, kernels=None):
         classes=int(head.shape[1]) if head is not None else None,
         include_top=head is not None,
         sha256=sha256,
-        evidence=(f"content is {stored.container}", *found.evidence, *registry.evidence("sha256", sha256)),
+        evidence=(f"content is {stored.container}", *found.evidence, *known_files.evidence("sha256", sha256)),
     )
 
 
@@ -164,8 +164,8 @@ def verify(path, *, kernels=None):
     """
     _, plan, _, _ = _built(path, None, kernels, advice=tensors.LOAD_NONFINITE)
     info = inspect(path, kernels=kernels)
-    known = registry.evidence("md5", registry.digest_of(path, "md5"))
-    if not known and registry.told_by("sha256", info.sha256) is None:
+    known = known_files.evidence("md5", known_files.digest_of(path, "md5"))
+    if not known and known_files.told_by("sha256", info.sha256) is None:
         known = ("no known file has this md5 or sha256",)
     return replace(info, evidence=(*info.evidence, *known)), plan.report
 

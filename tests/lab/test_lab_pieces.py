@@ -127,7 +127,7 @@ def test_a_probe_finds_what_is_linear_and_nothing_in_noise():
 
 
 def test_blocks_of_a_chain_are_counted_by_their_layers():
-    make = nets.NumpyMaker(np.random.default_rng(1))
+    make = nets.NumpyLayers(np.random.default_rng(1))
     for kind, row in nets.KINDS.items():
         before = len(make.weights)
         nets.chain(tape.Node(np.ones((4, 8))), kind, 3, make)

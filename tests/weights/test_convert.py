@@ -19,7 +19,7 @@ from test_dialects import chollet_names, equal, rotated, tiny, torch_state, weig
 import keras_resnet as kr
 from keras_resnet.architectures.layer_names import Place, layer_name
 from keras_resnet.errors import WeightsError
-from keras_resnet.weights.arrange import arranged
+from keras_resnet.weights.layer_order import arranged
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
 # Dialect -> an end of the file's name, and the lineage of the library itself.
@@ -344,7 +344,7 @@ def test_biases_of_zeros_are_left_out_and_come_back(tmp_path):
     means = {name: array for name, array in raw(tmp_path / "w.safetensors").items() if name.endswith("running_mean")}
     np.testing.assert_array_equal(means["layer1.0.bn3.running_mean"], model.get_layer("bn2a_branch2c").moving_mean)
     back = kr.weights.convert(tmp_path / "w.safetensors", tmp_path / "back.h5", "chollet")
-    assert "17 convolution biases set to zero, which the file has not got" in back.converted
+    assert "17 convolution biases set to zero, which the file lacks" in back.converted
 
 
 def test_a_pytorch_file_with_biases_keeps_them(tmp_path):
@@ -368,7 +368,7 @@ def test_counters_are_kept_bit_for_bit(tmp_path):
     assert report.converted == ()
     same_bits({name.removeprefix("module."): array for name, array in state.items()}, raw(tmp_path / "v.safetensors"))
     there = kr.weights.convert(tmp_path / "w", tmp_path / "v.h5", "chollet", lineage="ignore")
-    assert "17 counters num_batches_tracked left out, which Keras has not got" in there.converted
+    assert "17 counters num_batches_tracked left out, which Keras lacks" in there.converted
     kr.weights.convert(tmp_path / "v.h5", tmp_path / "u.safetensors", "torchvision")
     counter = raw(tmp_path / "u.safetensors")["bn1.num_batches_tracked"]
     assert counter.dtype == "int64" and counter.shape == () and counter == 0

@@ -9,7 +9,7 @@ from keras import layers, ops
 from keras_resnet.architectures import layer_names
 
 
-class KerasMaker:
+class KerasLayers:
     """Turns "a 3x3 convolution here" into layers; ``here`` is the stage and block that `at` was told.
 
     Every method takes a float tensor `(N, H, W, C)` (or `(N, C, H, W)`, as Keras is set) first, then the branch
@@ -30,7 +30,7 @@ class KerasMaker:
         self.stage, self.block = layer_names.STEM, 0
 
     def at(self, stage, block=0):
-        """A maker for another place."""
+        """A layer factory for another place."""
         there = copy.copy(self)
         there.stage, there.block = stage, block
         return there
