@@ -19,6 +19,7 @@ test-oldest: .venv-oldest/installed
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 clean:
 	rm -rf .venv .venv-oldest runs data/signs

@@ -171,12 +171,12 @@ CATALOG = {
 }
 
 
-def list_models(pattern="*"):
+def list_models(pattern: str = "*") -> list[str]:
     """The names of the catalogue that match a shell pattern, e.g. ``"resnet*d"``: a list of str, in the catalogue's order."""
     return [name for name in CATALOG if fnmatch.fnmatchcase(name, pattern)]
 
 
-def resolve(name, lineage=None, **choices):
+def resolve(name: str, lineage: str | None = None, **choices) -> ModelSpec:
     """The `ModelSpec` of a network.
 
     Args:

@@ -153,16 +153,16 @@ class ModelSpec:
             raise ModelError(f"base_width: expected at least {-(-64 // min(self.widths))} here, received {self.base_width}")
 
     @property
-    def expansion(self):
+    def expansion(self) -> int:
         """Channels of a stage's output per unit of its width."""
         return 4 if self.block == "bottleneck" else 1
 
     @property
-    def stem_activated(self):
+    def stem_activated(self) -> bool:
         """Whether the stem ends in a normalisation and a ReLU; in most pre-activation networks the first block has them."""
         return self.order != "pre" or self.stem_norm
 
-    def has_bias(self, stage, branch):
+    def has_bias(self, stage: int, branch: str) -> bool:
         """Whether the convolution at a stage and branch (`layer_names.Place`) has a bias."""
         return self.norm == "none" or ("stem" if stage == layer_names.STEM else branch) in self.bias
 

@@ -1,5 +1,7 @@
 """A trained run as a function from photographs to probabilities."""
 
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +34,14 @@ class Predictor:
         RunError: no trained run there, or a damaged one.
     """
 
-    def __init__(self, run):
+    def __init__(self, run: str | PathLike) -> None:
         workdir = Workdir(run)
         self._model = workdir.load_model()
         self._record = workdir.read("class_names", "data.shape", "data.photos.brightness", "data.photos.contrast")
         self.class_names = tuple(self._record["class_names"])
         self.image_shape = tuple(self._record["data"]["shape"])
 
-    def photo(self, photograph):
+    def photo(self, photograph: str | PathLike | Image.Image | np.ndarray) -> np.ndarray:
         """A photograph as the network takes it: uint8 `(H, W, 3)`.
 
         Raises:
@@ -54,7 +56,7 @@ class Predictor:
             image = _decoded(self._pillow(photograph), lambda opened: cut_photo(opened, size))
         return image if image.shape == self.image_shape else self._resized(image)
 
-    def __call__(self, photographs):
+    def __call__(self, photographs: str | PathLike | Image.Image | np.ndarray | Sequence) -> np.ndarray:
         """Probabilities float32 `(N, classes)`; of one photograph, N is 1.
 
         Args:
@@ -78,7 +80,7 @@ class Predictor:
         found = [self.photo(each) for each in photographs]
         return np.stack(found) if found else np.empty((0, *self.image_shape), np.uint8)
 
-    def picture(self, photographs, out):
+    def picture(self, photographs: str | PathLike | Image.Image | np.ndarray | Sequence, out: str | PathLike) -> str | PathLike:
         """Draws photographs, the crop of each that the network sees, and the probabilities.
 
         Args:
@@ -86,7 +88,7 @@ class Predictor:
             out: the PNG to write.
 
         Returns:
-            `out`, as a `Path`.
+            ``out``.
 
         Raises:
             DataError: as `photo` and `evaluate.photos`.
@@ -120,7 +122,7 @@ class Predictor:
             raise DataError(f"A photograph of {image.shape[:2]} does not fit the run's images, {self.image_shape[:2]}")
         return resize(image[None], size)[0]
 
-    def unlike_training(self, image):
+    def unlike_training(self, image: np.ndarray) -> str | None:
         """Why a photo is unlike the training images, in words; None where it is not.
 
         Args:

@@ -65,10 +65,10 @@ def recipe(setting):
 def images(setting):
     """The image set of a setting."""
     key = ("images", setting.quick)
-    if key not in setting.shelf:
+    if key not in setting.cache:
         counts = setting.choose((360, 180), (1080, 300))
-        setting.shelf[key] = Images(*synthetic_splits(setting.seed, size=SIZE, train_images=counts[0], test_images=counts[1]))
-    return setting.shelf[key]
+        setting.cache[key] = Images(*synthetic_splits(setting.seed, size=SIZE, train_images=counts[0], test_images=counts[1]))
+    return setting.cache[key]
 
 
 def untrained(setting, model, **choices):
@@ -79,7 +79,7 @@ def untrained(setting, model, **choices):
 
 
 def trained(setting, model, **choices):
-    """A network of the catalogue, trained; from the shelf where an experiment of the same call has trained it.
+    """A network of the catalogue, trained; from the cache where an experiment of the same call has trained it.
 
     Args:
         setting: a `Setting`.
@@ -90,11 +90,11 @@ def trained(setting, model, **choices):
         A `Trained`.
     """
     key = (model, tuple(sorted(choices.items())), setting.quick)
-    if key not in setting.shelf:
+    if key not in setting.cache:
         told = "".join(f", {name} {value}" for name, value in choices.items())
         setting.say(f"  training {model}{told}")
-        setting.shelf[key] = _train(setting, untrained(setting, model, **choices))
-    return setting.shelf[key]
+        setting.cache[key] = _train(setting, untrained(setting, model, **choices))
+    return setting.cache[key]
 
 
 def _train(setting, network):

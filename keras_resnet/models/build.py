@@ -1,6 +1,7 @@
 """From a name of the catalogue to a `keras.Model`."""
 
 import os
+from os import PathLike
 
 import keras
 
@@ -16,23 +17,23 @@ from keras_resnet.models.pretrained import choose, split
 
 
 def create_model(
-    model,
+    model: str,
     /,
     *,
-    lineage=None,
-    input_shape=None,
+    lineage: str | None = None,
+    input_shape: tuple | None = None,
     input_tensor=None,
-    classes=None,
-    include_top=True,
-    pooling=None,
-    classifier_activation="softmax",
-    weights=None,
-    head="require",
-    stem="require",
-    dtype=None,
-    name=None,
+    classes: int | None = None,
+    include_top: bool = True,
+    pooling: str | None = None,
+    classifier_activation: str | None = "softmax",
+    weights: str | PathLike | None = None,
+    head: str = "require",
+    stem: str = "require",
+    dtype: str | None = None,
+    name: str | None = None,
     **choices,
-):
+) -> keras.Model:
     """Builds a network of the catalogue.
 
     The network does not scale pixels: it computes with what it is given.

@@ -44,7 +44,7 @@ class Frozen:
         )
 
 
-def freeze(model, until="stage4", *, prefix=None):
+def freeze(model: keras.Model, until: str = "stage4", *, prefix: str | None = None) -> Frozen:
     """Freezes a network from its input to a stage, that stage included, and makes all that follows trainable.
 
     It sets ``trainable`` on layers, which also keeps frozen batch normalisation in inference mode: Keras 3 lets it overrule

@@ -41,7 +41,7 @@ MODES = {
 }
 
 
-def preprocess_input(images, mode="caffe", *, check=True):
+def preprocess_input(images, mode: str = "caffe", *, check: bool = True):
     """Prepares pixels for a network; the argument is left as it is.
 
     Args:

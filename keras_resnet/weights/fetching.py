@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import time
+from os import PathLike
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from keras_resnet.text import visible
 from keras_resnet.weights import download, known_files
 
 
-def fetch(name, folder=None, *, url=None):
+def fetch(name: str, folder: str | PathLike | None = None, *, url: str | None = None) -> Path:
     """Returns the path of a known weight file, and downloads it first where it is not there.
 
     A file that is there is used if its hash is the published one: in the folder, or, where none is given, among those that

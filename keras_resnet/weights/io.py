@@ -2,6 +2,8 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from keras_resnet.architectures.layer_names import Place
 from keras_resnet.errors import WeightsError, one_of
@@ -9,7 +11,11 @@ from keras_resnet.weights import ambiguity, compatibility, containers, detect, k
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.dialects import CLASSIFIER
 from keras_resnet.weights.path_checks import check_model_and_path
+from keras_resnet.weights.report import LoadReport
 from keras_resnet.weights.stem import STEMS, first_kernel, only_channels_differ
+
+if TYPE_CHECKING:
+    import keras
 
 _NONFINITE = ("refuse", "warn")
 
@@ -41,7 +47,16 @@ class WeightsInfo:
     evidence: tuple
 
 
-def load(model, path, *, head="require", stem="require", lineage="require", kernels=None, nonfinite="refuse"):
+def load(
+    model: "keras.Model",
+    path: str | PathLike,
+    *,
+    head: str = "require",
+    stem: str = "require",
+    lineage: str = "require",
+    kernels: str | None = None,
+    nonfinite: str = "refuse",
+) -> LoadReport:
     """Loads a weight file of any known library into a model: each tensor by its place in the network, never by its position.
 
     The file is compared with the model first and read next: on any error the model stays as it was.
@@ -86,7 +101,7 @@ def load(model, path, *, head="require", stem="require", lineage="require", kern
     return plan.report
 
 
-def inspect(path, *, kernels=None):
+def inspect(path: str | PathLike, *, kernels: str | None = None) -> WeightsInfo:
     """Says what a weight file is, by its content.
 
     Args:
@@ -118,7 +133,15 @@ def inspect(path, *, kernels=None):
     )
 
 
-def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="require", nonfinite="refuse"):
+def model_from(
+    path: str | PathLike,
+    *,
+    lineage: str | None = None,
+    kernels: str | None = None,
+    input_shape: tuple | None = None,
+    stem: str = "require",
+    nonfinite: str = "refuse",
+) -> "keras.Model":
     """Builds the network that a weight file belongs to and loads the file.
 
     Args:
@@ -149,7 +172,7 @@ def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="requ
     return topology.ended(model, end)
 
 
-def verify(path, *, kernels=None):
+def verify(path: str | PathLike, *, kernels: str | None = None) -> tuple[WeightsInfo, LoadReport]:
     """Checks that a weight file would load into the network that it belongs to, and that its numbers are finite.
 
     Args:

@@ -71,8 +71,8 @@ def small_net():
     """A residual net of four blocks that has not been trained, its images, and their labels."""
     from keras_resnet.lab import training
 
-    setting = Setting(quick=True, seed=3, say=lambda line: None, shelf={})
-    setting.shelf["images", True] = training.Images(*training.synthetic_splits(3, size=32, train_images=12, test_images=8))
+    setting = Setting(quick=True, seed=3, say=lambda line: None, cache={})
+    setting.cache["images", True] = training.Images(*training.synthetic_splits(3, size=32, train_images=12, test_images=8))
     network = training.untrained(setting, "resnet20", depths=(2, 1, 1))
     return network, training.images(setting).train
 
