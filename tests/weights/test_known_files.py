@@ -141,7 +141,7 @@ def test_hashes_are_those_of_the_standard(tmp_path):
 
 def test_the_readme_has_the_table():
     text = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
-    said = "python -c 'from keras_resnet.weights import known_files; print(table())'"
+    said = "python tests/weights/test_known_files.py"
     assert table() in text, f"weights/README.md is behind the table: {said}"
     assert said in text
 
@@ -158,3 +158,7 @@ def test_every_published_accuracy_names_its_source():
 
 def test_the_changelog_counts_the_files():
     assert f"`fetch`: {len(KNOWN_FILES)} published files" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    print(table())
