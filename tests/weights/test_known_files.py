@@ -141,7 +141,7 @@ def test_hashes_are_those_of_the_standard(tmp_path):
 
 def test_the_readme_has_the_table():
     text = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
-    said = "python tests/weights/test_known_files.py"
+    said = "PYTHONPATH=.:tests python tests/weights/test_known_files.py"
     assert table() in text, f"weights/README.md is behind the table: {said}"
     assert said in text
 
