@@ -167,14 +167,11 @@ def seed_everything(seed):
 
 
 @contextlib.contextmanager
-def deterministic(wanted=True):
+def deterministic() -> Iterator[bool]:
     """Within the `with` block the backend computes, on a processor, the same bits at every start.
 
     TensorFlow and PyTorch have a switch for that, which is put back at the end; JAX's programs for the processor are so by
     themselves. On graphics cards nothing is changed: some operations have no such form there.
-
-    Args:
-        wanted: False changes nothing.
 
     Yields:
         Whether it holds, a bool.
@@ -182,7 +179,7 @@ def deterministic(wanted=True):
     import keras
 
     backend = keras.backend.backend()
-    if not wanted or _has_cards(backend):
+    if _has_cards(backend):
         yield False
         return
     read, write = _SWITCH.get(backend, (lambda: True, lambda value: None))

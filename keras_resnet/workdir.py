@@ -199,7 +199,7 @@ _KINDS = (
     (_or_none(_text), "a text or null", ("lineage", "data.path", "data.groups", "photographs.groups")),
     (_object, "an object", ("recipe", "switches", "data", "data.photos", "result", "result.test", "versions", "numerics")),
     (_or_none(_object), "an object or null", ("weights", "photographs")),
-    (_switch, "true or false", ("switches.skip_bad", "switches.fast", "switches.tensorboard", "switches.remat")),
+    (_switch, "true or false", ("switches.skip_bad", "switches.tensorboard", "switches.remat")),
     (_or_none(_switch), "true, false or null", ("stream",)),
     (_whole, "a whole number", ("seed", "processes", "recipe.epochs", "result.epochs", "result.test.images")),
     (_or_none(_whole), "a whole number or null", ("size", "per_class")),

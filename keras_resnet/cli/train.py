@@ -57,8 +57,6 @@ def add_arguments(parser):
     parser.add_argument("--freeze", choices=["none", *STAGES], metavar="STAGE", help=text)
     parser.add_argument("--precision", choices=PRECISIONS, help="of the layers' computations (default: the recipe's)")
     parser.add_argument("--class-weights", action="store_true", help="weigh the images of rare classes more")
-    text = "allow operations whose last digits differ from start to start; a resumed run may then end otherwise"
-    parser.add_argument("--fast", action="store_true", help=text)
     text = "compute blocks again for their gradients instead of keeping all outputs: less memory, more time, the same numbers"
     parser.add_argument("--remat", action="store_true", help=text)
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
@@ -166,7 +164,7 @@ def _keywords(arguments):
     """The keyword arguments of `train.run` that were typed."""
     names = ("data", "out", *_DEFAULTS, *_NUMBERS, "precision", "freeze", "weights", "test_fraction", "groups", "stream")
     typed = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    switches = ("tensorboard", "remat", "skip_bad", "fast", "class_weights", "resume")
+    switches = ("tensorboard", "remat", "skip_bad", "class_weights", "resume")
     typed |= {name: True for name in switches if getattr(arguments, name)}
     if arguments.freeze == "none":
         typed["freeze"] = None

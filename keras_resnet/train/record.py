@@ -26,7 +26,7 @@ TO_TRAIN, TO_SAVE, TO_TEST, DONE = "train", "save", "test", "nothing"
 _RESULT = (
     "seconds", "epochs", "test.accuracy", "test.accuracy_interval", "test.balanced_accuracy", "test.loss", "test.images",
 )  # fmt: skip
-SWITCHES = ("skip_bad", "fast", "tensorboard", "remat")
+SWITCHES = ("skip_bad", "tensorboard", "remat")
 _NAMED = ("size", "per_class", "weights", "test_fraction", "groups", *SWITCHES)
 PHOTOS = 512  # of a set on the disk, looked at for `photo_statistics`
 
@@ -80,7 +80,7 @@ def new_record(setup, out):
         },
         "pixels": start.pixels,
         "preprocessing": f"none: the saved model takes pixels 0 to 255 and {_PIXELS[start.pixels]} itself",
-        "numerics": {**numerics(tf32=None), "deterministic": _is_deterministic(options)},
+        "numerics": {**numerics(tf32=None), "deterministic": _is_deterministic()},
         "versions": {**versions(), "machine": platform.platform()},
     }
 
@@ -90,8 +90,8 @@ def _digest(groups):
     return None if groups is None else hashlib.sha256(np.ascontiguousarray(groups, dtype="<i8")).hexdigest()
 
 
-def _is_deterministic(options):
-    with deterministic(not options.fast) as holds:
+def _is_deterministic():
+    with deterministic() as holds:
         return holds
 
 

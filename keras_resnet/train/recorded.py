@@ -8,6 +8,7 @@ from keras_resnet.train.recipe import Recipe, complete
 from keras_resnet.workdir import Workdir
 
 _NEEDED = ("model", "recipe.name", "recipe.summary", "recipe.epochs", "seed", "validation_fraction", "data.path")
+_GONE = ("fast",)  # options of earlier versions: a run that was begun with one goes on without
 
 
 def recorded(run, **changes):
@@ -35,7 +36,7 @@ def recorded(run, **changes):
         **{name: record[name] for name in ("seed", "validation_fraction")},
         **{name: record.get(name) for name in ("size", "per_class", "stream")},
         "test_fraction": photographs.get("test_fraction"),
-        **record.get("switches", {}),
+        **{name: value for name, value in record.get("switches", {}).items() if name not in _GONE},
         **{name: path and _found(start, path) for name, path in paths.items()},
         **_moved(paths, changes),
         "resume": True,

@@ -213,7 +213,7 @@ def _train(setup, workdir, record, stage):
     mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
     epochs = workdir.epochs() if stage == TO_SAVE else setup.recipe.epochs
     try:
-        with keep_memory(), deterministic(not setup.options.fast), crew.scope():
+        with keep_memory(), deterministic(), crew.scope():
             speed = _fit(setup, workdir, range(done, epochs), mirror, lambda: _disk_faults_told(workdir, record))
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
