@@ -138,7 +138,7 @@ def warn_of_namesake():
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # of the layers' computations
 
-_LARGEST_SEED = 2**32 - 1  # of NumPy's global generator
+LARGEST_SEED = 2**32 - 1  # of NumPy's global generator
 
 # Values of `jax_default_matmul_precision` under which float32 products are taken in full (JAX's documentation of
 # `jax.default_matmul_precision`); None and "default" mean TF32 on graphics cards that have it.
@@ -159,8 +159,8 @@ def seed_everything(seed):
     Raises:
         RunError: another seed.
     """
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
-        raise RunError(f"seed: expected an int from 0 to {_LARGEST_SEED}, received {seed!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        raise RunError(f"seed: expected an int from 0 to {LARGEST_SEED}, received {seed!r}")
     import keras
 
     keras.utils.set_random_seed(seed)

@@ -7,7 +7,7 @@ from conftest import tiny_split
 
 from keras_resnet.cli.main import build_parser
 from keras_resnet.cli.train import _wanted
-from keras_resnet.train.options import settings
+from keras_resnet.train.arguments import configure
 from keras_resnet.train.recipes import RECIPES
 
 
@@ -21,7 +21,7 @@ def test_help_shows_each_recipe_in_one_line(command):
 def keywords(*arguments):
     parsed = build_parser("train").parse_args(["train", "--data", "d", "--out", "o", *arguments])
     given, _ = _wanted(parsed)
-    return {name: value for name, value in given.items() if name not in ("data", "out", "model", "say", "resume")}
+    return given
 
 
 def test_flags_become_arguments_of_the_run():
@@ -30,7 +30,8 @@ def test_flags_become_arguments_of_the_run():
         "--precision", "bfloat16", "--class-weights", "--early-stopping", "3", "--freeze", "none", "--weights", "w.h5",
         "--size", "96", "--per-class", "10", "--seed", "2", "--validation-fraction", "0.2", "--tensorboard",
     )  # fmt: skip
-    recipe, options = settings(given.pop("recipe"), given.pop("epochs"), given)
+    config = configure(**given)
+    recipe, options = config.recipe, config.options
     chosen = (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.accumulate, recipe.precision)
     assert chosen == (5, 8, 0.01, 4, "bfloat16")
     assert (recipe.class_weights, recipe.early_stopping, recipe.freeze) == (True, 3, None)
@@ -40,8 +41,8 @@ def test_flags_become_arguments_of_the_run():
 
 def test_without_flags_a_recipe_is_as_it_stands():
     for name, expected in RECIPES.items():
-        given = keywords("--recipe", name)
-        assert settings(given.pop("recipe"), None, given)[0] == expected
+        weights = ("--weights", "w.h5") if expected.freeze else ()
+        assert configure(**keywords("--recipe", name, *weights)).recipe == expected
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(command, tiny_set, tmp_path):

@@ -16,7 +16,7 @@ from keras_resnet.cli.train import _wanted
 from keras_resnet.data import write_signs
 from keras_resnet.data.augment import Augmentation
 from keras_resnet.errors import DataError, RunError
-from keras_resnet.train.recorded import recorded, recorded_processes
+from keras_resnet.train.arguments import recorded, recorded_processes
 from keras_resnet.workdir import Workdir
 
 QUIET = {"say": lambda line: None, "verbose": 0, "model": "resnet-tiny"}
