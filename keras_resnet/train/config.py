@@ -10,7 +10,8 @@ import math
 import os
 import textwrap
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import NamedTuple
 
 from keras_resnet.data.augment import Augmentation
 from keras_resnet.environment import LARGEST_SEED, PRECISIONS
@@ -22,48 +23,29 @@ STAGES = ("stem", "stage2", "stage3", "stage4", "stage5")  # what `models.freeze
 NONE = "none"  # None on the command line
 
 
-@dataclass(frozen=True)
-class Values:
-    """The values that an option takes.
+class Values(NamedTuple):
+    """The values that an option takes."""
 
-    Attributes:
-        kind: type of a word of the command line; bool for a switch.
-        accepts: whether a value can be.
-        expected: what can be, in words.
-        metavar: what stands for a value in the help.
-        choices: the words of the command line, where they are few.
-    """
-
-    kind: type
+    kind: type  # of a word of the command line; bool for a switch
     accepts: Callable[[object], bool]
-    expected: str
+    expected: str  # what can be, in words
     metavar: str | None = None
-    choices: tuple[str, ...] | None = None
+    choices: tuple[str, ...] | None = None  # the words of the command line, where they are few
 
     def or_none(self) -> "Values":
         """These, and None."""
-        return replace(self, accepts=lambda value: value is None or self.accepts(value), expected=f"None or {self.expected}")
+        return self._replace(accepts=lambda value: value is None or self.accepts(value), expected=f"None or {self.expected}")
 
 
-@dataclass(frozen=True)
-class Option:
-    """What a field declares of itself beside its name and its default.
-
-    Attributes:
-        values: the `Values` that it takes.
-        text: what it is, in one line: the help of its flag.
-        more: what else there is to say of it.
-        flag: whether the command line has it.
-        decides: whether it changes what is computed: then it has to be the same when a run goes on, and in all its processes.
-        group: the object of `run.json` in which it stands; None for the record itself.
-    """
+class Option(NamedTuple):
+    """What a field declares of itself beside its name and its default."""
 
     values: Values
-    text: str
-    more: str = ""
-    flag: bool = True
-    decides: bool = True
-    group: str | None = None
+    text: str  # what it is, in one line: the help of its flag
+    more: str = ""  # what else there is to say of it
+    flag: bool = True  # whether the command line has it
+    decides: bool = True  # whether it changes what is computed: then it is the same when a run goes on, and in all processes
+    group: str | None = None  # the object of run.json in which it stands; None for the record itself
 
 
 def _is_int(value):
@@ -79,9 +61,7 @@ def _one_of(words):
 
 
 _COUNT = Values(int, lambda value: _is_int(value) and value >= 1, "at least 1", "N")
-_SEED = Values(
-    int, lambda value: _is_int(value) and 0 <= value <= LARGEST_SEED, f"an int from 0 to {LARGEST_SEED}", "S"
-)
+_SEED = Values(int, lambda value: _is_int(value) and 0 <= value <= LARGEST_SEED, f"an int from 0 to {LARGEST_SEED}", "S")
 _POSITIVE = Values(float, lambda value: _number(value) and value > 0, "more than 0", "R")
 _FROM_ZERO = Values(float, lambda value: _number(value) and value >= 0, "at least 0", "R")
 _SHARE = Values(float, lambda value: _number(value) and 0 <= value <= 1, "0 to 1", "F")
@@ -104,6 +84,11 @@ def _option(default, values, text, more="", **settings):
 def declared(asked: type) -> dict[str, Option]:
     """The options that `Recipe` or `Options` declares, by name."""
     return {each.name: each.metadata["option"] for each in fields(asked) if "option" in each.metadata}
+
+
+def deciding(asked: type) -> list[str]:
+    """The names of the options that change what is computed."""
+    return [name for name, option in declared(asked).items() if option.decides]
 
 
 def flag_of(name: str, value: object = None) -> str:
@@ -178,25 +163,21 @@ class Recipe:
     batch_norm_momentum: float = _option(0.9, _SHARE, "share of the running statistics kept at each step", flag=False)
     zero_init_gamma: bool = _option(
         False, _SWITCH, "begin each block as its shortcut, the last gamma of its branch at zero",
-        "Goyal et al. 2017, arXiv:1706.02677; networks without shortcuts, and pre-activation ones, start as they are",
-        flag=False,
+        "Goyal et al. 2017, arXiv:1706.02677; networks without shortcuts and pre-activation ones start as they are", flag=False,
     )  # fmt: skip
     augmentation: Augmentation = _option(Augmentation, _AUGMENTATION, "the random changes to the training images", flag=False)
     ema: float | None = _option(
         None, _INNER_SHARE.or_none(), "share of the averaged weights kept at each update, an exponential moving average",
-        "the run then ends with the averages, and statistics of batch normalisation estimated for them",
-        flag=False,
+        "the run then ends with the averages, and statistics of batch normalisation estimated for them", flag=False,
     )  # fmt: skip
     recalibrate: bool = _option(
         True, _SWITCH, "estimate the statistics of batch normalisation anew on the training images at the end",
-        "averaged weights, which have none of their own, need that",
-        flag=False,
+        "averaged weights, which have none of their own, need that", flag=False,
     )  # fmt: skip
     layer_rate: float = _option(
         1.0, _FACTOR, "the learning rate of a stage over that of the next",
         "the classifier has the whole rate, the last stage this share of it, the one before it the square, and so on to the "
-        "stem; 1 for one rate",
-        flag=False,
+        "stem; 1 for one rate", flag=False,
     )  # fmt: skip
 
     def __post_init__(self):
@@ -233,13 +214,11 @@ class Options:
     )
     test_fraction: float | None = _option(
         None, _INNER_SHARE.or_none(), "share of the photographs of a folder without test/ to test on",
-        "see `data.load_folder`",
-        group="photographs",
+        "see `data.load_folder`", group="photographs",
     )  # fmt: skip
     groups: str | os.PathLike | None = _option(  # what they are is compared, not where they stand
-        None, replace(_FILE, metavar="FILE.csv").or_none(),
-        "columns file and group: the photographs of one group stay on one side",
-        decides=False, group="photographs",
+        None, _FILE._replace(metavar="FILE.csv").or_none(),
+        "columns file and group: the photographs of one group stay on one side", decides=False, group="photographs",
     )  # fmt: skip
     skip_bad: bool = _option(  # the images that are left are compared
         False, _SWITCH, "leave out photographs that cannot be read", "else they end the run before its first step",
@@ -251,7 +230,7 @@ class Options:
         "see `data.stored` for the order that they then come in",
     )  # fmt: skip
     size: int | None = _option(
-        None, replace(_COUNT, metavar="S").or_none(),
+        None, _COUNT._replace(metavar="S").or_none(),
         "resize the images to S x S pixels (default: as they are; photographs 64)",
     )  # fmt: skip
     per_class: int | None = _option(
@@ -265,8 +244,7 @@ class Options:
     remat: bool = _option(
         False, _SWITCH,
         "compute blocks again for their gradients instead of keeping all outputs: less memory, more time, the same numbers",
-        "but for their last digits",
-        decides=False, group="switches",
+        "but for their last digits", decides=False, group="switches",
     )  # fmt: skip
     tensorboard: bool = _option(
         False, _SWITCH, "write logs for TensorBoard to RUN/tensorboard", decides=False, group="switches"
@@ -301,24 +279,12 @@ def stored_options(record: dict) -> dict:
 
 @dataclass(frozen=True)
 class Config:
-    """All that a run is asked for.
+    """All that a run is asked for; RunError for what cannot be together."""
 
-    Attributes:
-        data: the path of a set, or arrays.
-        out: the run folder.
-        model: name of the network in the catalogue.
-        recipe: a `Recipe`, the user's changes in it.
-        options: `Options`.
-        resume: whether a run that is there goes on.
-
-    Raises:
-        RunError: what cannot be together.
-    """
-
-    data: object
+    data: object  # the path of a set, or arrays
     out: str | os.PathLike
-    model: str
-    recipe: Recipe
+    model: str  # a name of the catalogue
+    recipe: Recipe  # the user's changes in it
     options: Options
     resume: bool = False
 

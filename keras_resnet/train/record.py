@@ -13,7 +13,7 @@ from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.environment import deterministic, numerics, versions
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
-from keras_resnet.train.config import NONE, Options, Recipe, complete, declared, default_of, flag_of, stored_options
+from keras_resnet.train.config import NONE, Options, Recipe, complete, deciding, declared, flag_of, stored_options
 from keras_resnet.train.recipes import RECIPES
 
 # What is left to do of a run: train; make the network of the last checkpoint; test it; nothing.
@@ -98,16 +98,12 @@ def _command(setup):
 
 def _given(config):
     """The arguments of the command: a number each time, and else what is not as the recipe has it or by default."""
-    recipe, values = config.recipe, config.options.plain()
+    recipe, values, usual = config.recipe, config.options.plain(), vars(Options())
     base = RECIPES.get(recipe.name) or Recipe(recipe.name, recipe.summary, 1)
     given = {"model": config.model, "recipe": recipe.name, "epochs": recipe.epochs}
     flags = [name for name, option in declared(Recipe).items() if option.flag]
     given |= {name: getattr(recipe, name) for name in flags if getattr(recipe, name) != getattr(base, name)}
-    for name, value in values.items():
-        default = default_of(Options, name)
-        if value != default or not (default is None or default is False):
-            given[name] = value
-    return given
+    return given | {name: value for name, value in values.items() if value != usual[name] or type(value) in (int, float)}
 
 
 def again(record):
@@ -185,12 +181,9 @@ def check_claim(workdir, record, resume, say):
 
 def _fixed(record):
     """What must be equal for a run to go on; what an older record has not got was at its default."""
-    options = stored_options(record)
-    decide = [name for name, option in declared(Options).items() if option.decides]
-    return {
-        **{key: record[key] for key in ("model", "recipe", "class_names")},
-        **{name: options.get(name, default_of(Options, name)) for name in decide},
-    }
+    options = {**vars(Options()), **stored_options(record)}
+    fixed = {key: record[key] for key in ("model", "recipe", "class_names")}
+    return fixed | {name: options[name] for name in deciding(Options)}
 
 
 def check_folder(workdir, resume):
@@ -244,7 +237,7 @@ def _difference(key, old, new):
     """How two values of a record differ, in words; None where they do not."""
     if key == "recipe" and old["name"] == new["name"]:
         old = complete(old)
-        changed = [name for name, option in declared(Recipe).items() if option.decides and old[name] != new[name]]
+        changed = [name for name in deciding(Recipe) if old[name] != new[name]]
         if not changed:
             return None
         key, old, new = f"{changed[0]} of recipe {new['name']}", old[changed[0]], new[changed[0]]

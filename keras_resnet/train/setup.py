@@ -10,7 +10,7 @@ from keras_resnet import environment
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.models.inputs import MINIMUM_SIZE
 from keras_resnet.environment import seed_everything
-from keras_resnet.train.config import Config, Options, declared
+from keras_resnet.train.config import Config, Options, deciding
 from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.memory import check_memory
@@ -89,7 +89,7 @@ def _check_crew(crew, images, config):
     """Raises DataError or RunError where the processes of a crew were started on other images or with other settings."""
     values = config.options.plain()
     chosen = {"model": config.model, "recipe": config.recipe.to_json()}
-    chosen |= {name: values[name] for name, option in declared(Options).items() if option.decides}
+    chosen |= {name: values[name] for name in deciding(Options)}
     own = json.loads(json.dumps({**chosen, "images": images.fingerprint}))
     for index, theirs in enumerate(crew.share("settings", own)):
         for name in own:
