@@ -5,8 +5,10 @@ import json
 import pytest
 from conftest import tiny_split
 
-from keras_resnet.cli.main import build_parser
+from keras_resnet.cli.main import build_parser, main
 from keras_resnet.cli.train import _wanted
+from keras_resnet.data import load
+from keras_resnet.train import images
 from keras_resnet.train.arguments import configure
 from keras_resnet.train.recipes import RECIPES
 
@@ -53,6 +55,31 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(command, tiny_set, 
     text = command(*arguments, "--size", 40, check=0).stdout
     assert "input:   40 x 40 pixels, 3 classes" in text and "--size 40 --out run" in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_set_is_opened_once(tiny_set, tmp_path, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(images, "load", lambda *given, **how: opened.append(given) or load(*given, **how))
+    words = ["train", "--data", str(tiny_set), "--model", "resnet-tiny", "--epochs", "1", "--out", str(tmp_path / "run")]
+    assert main([*words, "--dry-run"]) == 0 and "87 to train on" in capsys.readouterr().out
+    assert opened == [(str(tiny_set),)]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--per-class", "99"], "per_class: expected at most 29"),
+        (["--test-fraction", "0.2"], "test_fraction: expected none, a SIGNS set has its test images already"),
+        (["--recipe", "finetune"], "The recipe finetune freezes the network to stage3"),
+        (["--model", "resnet51"], "Unknown model: received 'resnet51'"),
+        (["--seed", "-1"], "seed: expected an int from 0 to 4294967295, received -1"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_framework_loads(words, message, tiny_set, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("keras_resnet.cli.train.load_keras", lambda: pytest.fail("the framework was loaded"))
+    assert main(["train", "--data", str(tiny_set), "--out", str(tmp_path / "run"), *words]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"keras-resnet: {message}")
 
 
 def test_the_recorded_command_makes_the_same_run_and_runs_are_compared(command, tiny_set, tmp_path):
