@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from pathlib import Path
 
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.errors import RunError, nearest_of, one_of
 from keras_resnet.models import resolve
 from keras_resnet.train.config import MODEL, RECIPE, Config, Options, Recipe, complete, declared, stored_options

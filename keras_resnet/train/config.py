@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import NamedTuple
 
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.environment import LARGEST_SEED, PRECISIONS
 from keras_resnet.errors import RunError
 from keras_resnet.text import say

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.train.config import Recipe
 
 # No mirror images: signs in general have handedness.

@@ -14,7 +14,7 @@ from keras_resnet import train
 from keras_resnet.cli.main import build_parser, main
 from keras_resnet.cli.train import _wanted
 from keras_resnet.data import write_signs
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.train.arguments import recorded, recorded_processes
 from keras_resnet.workdir import Workdir
