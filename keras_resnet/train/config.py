@@ -11,7 +11,7 @@ import os
 import textwrap
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.environment import LARGEST_SEED, PRECISIONS
@@ -27,7 +27,7 @@ class Values(NamedTuple):
     """The values that an option takes."""
 
     kind: type  # of a word of the command line; bool for a switch
-    accepts: Callable[[object], bool]
+    accepts: Callable[[Any], bool]
     expected: str  # what can be, in words
     metavar: str | None = None
     choices: tuple[str, ...] | None = None  # the words of the command line, where they are few
@@ -263,7 +263,7 @@ class Options:
 
     def to_json(self) -> dict:
         """The same as `run.json` holds them, each in its group."""
-        record, values = {}, self.plain()
+        values, record = self.plain(), dict[str, Any]()
         for name, option in declared(Options).items():
             (record.setdefault(option.group, {}) if option.group else record)[name] = values[name]
         return record
