@@ -129,7 +129,7 @@ def _images(settings):
     return images, generator.integers(0, settings["classes"], count)
 
 
-def _keras_resnet(settings, images, labels, fast=False):
+def _keras_resnet(settings, images, labels):
     """The training step of `keras_resnet.train.run`: the same network, batches and call, without log and checkpoint."""
     import keras
 
@@ -151,7 +151,7 @@ def _keras_resnet(settings, images, labels, fast=False):
     def train_round():
         epoch, speed = next(epochs), Speed(recipe.batch_size)
         settings = {"verbose": 2, "shuffle": False, "callbacks": [EpochNumber(batches), speed]}
-        with environment.keep_memory(), deterministic(not fast):
+        with environment.keep_memory(), deterministic():
             network.fit(fed, epochs=epoch + 1, initial_epoch=epoch, **settings)
         return speed.steps
 
@@ -254,7 +254,6 @@ def _torch_network(classes):
 
 _OTHERS = {
     "keras_resnet": _keras_resnet,
-    "keras_resnet_fast": functools.partial(_keras_resnet, fast=True),
     "torchvision": _torchvision,
 }
 

@@ -25,7 +25,7 @@ from keras_resnet import environment
 from keras_resnet.environment import PRECISIONS, cores, processor, versions
 from keras_resnet.errors import one_of
 
-OURS, OURS_FAST = "keras_resnet", "keras_resnet_fast"
+OURS = "keras_resnet"
 
 CONTESTANTS = {
     OURS: "the step that `keras-resnet train` runs, recipe signs",
@@ -33,7 +33,6 @@ CONTESTANTS = {
     "keras_onednn": "the same with TF_ENABLE_ONEDNN_OPTS=1",
     "keras_onednn_off": "the same with TF_ENABLE_ONEDNN_OPTS=0: stock on processors where TensorFlow leaves oneDNN off",
     "torchvision": "torchvision's resnet50 in PyTorch, channels last; eager, on a graphics card compiled and under autocast",
-    OURS_FAST: "keras_resnet with --fast, which gives up repeatable digits; measured where it is asked for by --only",
 }
 _WITHOUT_ONEDNN = (OURS, "keras", "torchvision")
 
@@ -53,7 +52,7 @@ class Settings:
         steps: training steps in a round; its images are `steps * batch_size`, one epoch.
         threads: of every contestant, by default one for each core.
         device: ``"cpu"`` or ``"gpu"``.
-        precision: of the layers' computations, one of `train.recipe.PRECISIONS`.
+        precision: of the layers' computations, one of `environment.PRECISIONS`.
 
     Raises:
         BenchError: a number is too small, or a word is not known.
@@ -141,14 +140,12 @@ def measure_training(settings=None, *, only=None, say=print):
 def choose(only, say, device="cpu", backend="tensorflow"):
     """The contestants to measure, in the order of the table.
 
-    Left to itself it leaves out `keras_resnet_fast`; `keras_onednn_off` where `keras` is just that; both of oneDNN on a
-    graphics card and without TensorFlow; and PyTorch's where it is missing.
+    Left to itself it leaves out `keras_onednn_off` where `keras` is just that; both of oneDNN on a graphics card and without
+    TensorFlow; and PyTorch's where it is missing.
     """
     wanted = set(only if only is not None else CONTESTANTS if (device, backend) == ("cpu", "tensorflow") else _WITHOUT_ONEDNN)
     for name in sorted(wanted - set(CONTESTANTS)):
         raise BenchError(one_of("contestant", name, CONTESTANTS))
-    if only is None:
-        wanted.discard(OURS_FAST)
     if only is None and not environment.onednn_by_default():
         wanted.discard("keras_onednn_off")
     if "torchvision" in wanted and importlib.util.find_spec("torch") is None:
@@ -223,7 +220,7 @@ def _environment(name, threads, device="cpu", backend="tensorflow"):
     backend that is set in it stays for this package's own contestants alone."""
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # the last line that a failed child printed is then its error
-    stock = {} if name in (OURS, OURS_FAST) else {"KERAS_BACKEND": backend}
+    stock = {} if name == OURS else {"KERAS_BACKEND": backend}
     hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {}
     chosen = {"KERAS_BACKEND": backend} if backend != "tensorflow" else {}  # keras.json may say what it likes of TensorFlow's
     return {**quiet, **chosen, **os.environ, **dict.fromkeys(names, str(threads)), **stock, **hidden}

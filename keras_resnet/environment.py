@@ -138,7 +138,7 @@ def warn_of_namesake():
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # of the layers' computations
 
-_LARGEST_SEED = 2**32 - 1  # of NumPy's global generator
+LARGEST_SEED = 2**32 - 1  # of NumPy's global generator
 
 # Values of `jax_default_matmul_precision` under which float32 products are taken in full (JAX's documentation of
 # `jax.default_matmul_precision`); None and "default" mean TF32 on graphics cards that have it.
@@ -159,22 +159,19 @@ def seed_everything(seed: int) -> None:
     Raises:
         RunError: another seed.
     """
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
-        raise RunError(f"seed: expected an int from 0 to {_LARGEST_SEED}, received {seed!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        raise RunError(f"seed: expected an int from 0 to {LARGEST_SEED}, received {seed!r}")
     import keras
 
     keras.utils.set_random_seed(seed)
 
 
 @contextlib.contextmanager
-def deterministic(wanted=True):
+def deterministic() -> Iterator[bool]:
     """Within the `with` block the backend computes, on a processor, the same bits at every start.
 
     TensorFlow and PyTorch have a switch for that, which is put back at the end; JAX's programs for the processor are so by
     themselves. On graphics cards nothing is changed: some operations have no such form there.
-
-    Args:
-        wanted: False changes nothing.
 
     Yields:
         Whether it holds, a bool.
@@ -182,7 +179,7 @@ def deterministic(wanted=True):
     import keras
 
     backend = keras.backend.backend()
-    if not wanted or _has_cards(backend):
+    if _has_cards(backend):
         yield False
         return
     read, write = _SWITCH.get(backend, (lambda: True, lambda value: None))

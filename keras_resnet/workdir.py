@@ -175,10 +175,6 @@ def _share(value):
     return _number(value) and 0 <= value <= 1
 
 
-def _switch(value):
-    return isinstance(value, bool)
-
-
 def _object(value):
     return isinstance(value, dict)
 
@@ -196,18 +192,15 @@ _KINDS = (
     (lambda value: value in STATUSES, f"one of {', '.join(STATUSES)}", ("status",)),
     (_text, "a text", ("command", "started_in", "model", "pixels", "recipe.name", "recipe.summary", "weights.path")),
     (_text, "a text", ("data.fingerprint",)),
-    (_or_none(_text), "a text or null", ("lineage", "data.path", "data.groups", "photographs.groups")),
+    (_or_none(_text), "a text or null", ("lineage", "data.path", "data.groups")),
     (_object, "an object", ("recipe", "switches", "data", "data.photos", "result", "result.test", "versions", "numerics")),
     (_or_none(_object), "an object or null", ("weights", "photographs")),
-    (_switch, "true or false", ("switches.skip_bad", "switches.fast", "switches.tensorboard", "switches.remat")),
-    (_or_none(_switch), "true, false or null", ("stream",)),
     (_whole, "a whole number", ("seed", "processes", "recipe.epochs", "result.epochs", "result.test.images")),
-    (_or_none(_whole), "a whole number or null", ("size", "per_class")),
+    (_or_none(_whole), "a whole number or null", ("size",)),
     (_number, "a number", ("result.seconds", "result.test.loss")),
     (_or_none(_number), "a number or null", ("result.images_per_second",)),
     (_share, "a number from 0 to 1", ("validation_fraction", "recipe.label_smoothing")),
     (_share, "a number from 0 to 1", ("result.test.accuracy", "result.test.balanced_accuracy")),
-    (_or_none(_share), "a number from 0 to 1, or null", ("photographs.test_fraction",)),
     (_list_of(_text), "a list of texts", ("class_names",)),
     (_list_of(_whole, 3), "three whole numbers", ("data.shape", "data.set_shape")),
     (_list_of(_number, 2), "two numbers", ("data.photos.brightness", "data.photos.contrast", "result.test.accuracy_interval")),

@@ -98,7 +98,7 @@ COMMANDS = ("data", "train", "evaluate", "predict", "runs", "models", "weights",
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_loads_no_framework_and_has_an_example(command):
     program = f"import keras_resnet.cli.main as m\ntry: m.main([{command!r}, '--help'])\nexcept SystemExit: pass"
-    assert set(loaded(program, *HEAVY)) <= {"numpy", "PIL", "h5py"}
+    assert set(loaded(program, *HEAVY)) <= (set() if command == "train" else {"numpy", "PIL", "h5py"})
     done = subprocess.run([sys.executable, "-m", "keras_resnet", command, "--help"], capture_output=True, text=True, cwd=ROOT)
     assert f"keras-resnet {command} " in done.stdout.partition("example:")[2]
 

@@ -37,8 +37,8 @@ def main(argv=None):
 def ours(job, recipe, reply):
     """Trains with `train.run`. Returns the facts of the run, a dict."""
     from keras_resnet import train
+    from keras_resnet.train.config import Options
     from keras_resnet.train.images import read
-    from keras_resnet.train.options import Options
 
     chosen = {name: getattr(GROUPS[job.group], name) for name in ("per_class", "validation_fraction")}
     options = {"seed": job.seed, "size": job.resize, "weights": job.weights, **chosen}
@@ -59,8 +59,8 @@ def stock(job, reply):
     import keras
 
     from keras_resnet.train.callbacks import Speed
+    from keras_resnet.train.config import Options
     from keras_resnet.train.images import read
-    from keras_resnet.train.options import Options
 
     images = read(job.data, Options(size=job.resize, validation_fraction=0))
     signs = images.signs

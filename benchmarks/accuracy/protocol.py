@@ -190,7 +190,7 @@ def _start(protocol, group):
 
 def _digest(recipe, group, weights):
     """Ten hexadecimal digits that are equal for equal settings; a later version's new field at its default changes nothing."""
-    from keras_resnet.train.recipe import Recipe
+    from keras_resnet.train.config import Recipe
 
     plain = Recipe(name="", summary="", epochs=1).to_json()
     chosen = {} if recipe is None else {name: value for name, value in recipe.to_json().items() if value != plain[name]}

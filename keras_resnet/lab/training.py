@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_resnet.blocks import postact, shortcut
 from keras_resnet.data import Split
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.data.pipeline import Batches, feed
 from keras_resnet.data.synthetic import CLASS_NAMES, synthetic_splits
 from keras_resnet.environment import seed_everything

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from keras_resnet.train.arguments import configure
 from keras_resnet.train.memory import count_numbers, memory
 from keras_resnet.train.record import check_claim, new_record
 from keras_resnet.train.setup import set_up
@@ -72,11 +73,11 @@ class Plan:
         return "\n".join(f"{name + ':':<9}{text}" for name, text in lines)
 
 
-def plan(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=False, **options):
+def plan(*, data, out, **options):
     """Says what `run` would do with the same arguments. Writes nothing.
 
     Args:
-        data, out, model, recipe, epochs, resume, options: as in `run`.
+        data, out, options: as in `run`.
 
     Returns:
         A `Plan`; print it.
@@ -84,10 +85,15 @@ def plan(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fal
     Raises:
         DataError, ModelError, WeightsError, RunError: as `run`.
     """
-    setup = set_up(data, model, recipe, epochs, options)
-    record = new_record(setup, out)
-    check_claim(Workdir(out), record, resume, setup.options.say)
-    network, recipe, images = setup.network, setup.recipe, setup.images
+    return plan_of(configure(data=data, out=out, **options))
+
+
+def plan_of(config, images=None):
+    """The same by a `Config`; on `Images`, where they have been read by it already."""
+    setup = set_up(config, images)
+    record = new_record(setup)
+    check_claim(Workdir(config.out), record, config.resume, config.options.say)
+    network, recipe, images = setup.network, config.recipe, setup.images
     validation, test = len(images.validation or ()), len(images.signs.test)
     batch = min(recipe.batch_size, len(images.train))
     seconds = time_steps(network, batch)
@@ -108,7 +114,7 @@ def plan(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fal
         seconds_per_step=seconds,
         timed_steps=TIMED_STEPS,
         minutes=(steps + FORWARD * looked_at / batch) * seconds / 60,
-        memory_mb=memory(network, recipe, batch, setup.options.remat) / 1e6,
+        memory_mb=memory(network, recipe, batch, config.options.remat) / 1e6,
     )
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from keras_resnet.data.augment import Augmentation
-from keras_resnet.train.recipe import Recipe
+from keras_resnet.data.augmentation import Augmentation
+from keras_resnet.train.config import Recipe
 
 # No mirror images: signs in general have handedness.
 _PHOTOGRAPHS = Augmentation(shift=0.1, rotation=15, zoom=0.15, brightness=0.1, contrast=0.2, color=0.1)

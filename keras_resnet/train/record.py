@@ -4,7 +4,6 @@ import hashlib
 import math
 import platform
 import shlex
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,14 @@ from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.environment import deterministic, numerics, versions
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
-from keras_resnet.train.recipe import FLAGS, Recipe, complete
+from keras_resnet.train.config import NONE, Options, Recipe, complete, deciding, declared, flag_of, stored_options
 from keras_resnet.train.recipes import RECIPES
 
-# What must be equal for a run to go on; where an older record has no such key it was None.
-_FIXED = (
-    "model", "recipe", "seed", "validation_fraction", "size", "per_class", "weights", "class_names", "stream", "photographs",
-)  # fmt: skip
 # What is left to do of a run: train; make the network of the last checkpoint; test it; nothing.
 TO_TRAIN, TO_SAVE, TO_TEST, DONE = "train", "save", "test", "nothing"
 _RESULT = (
     "seconds", "epochs", "test.accuracy", "test.accuracy_interval", "test.balanced_accuracy", "test.loss", "test.images",
 )  # fmt: skip
-SWITCHES = ("skip_bad", "fast", "tensorboard", "remat")
-_NAMED = ("size", "per_class", "weights", "test_fraction", "groups", *SWITCHES)
 PHOTOS = 512  # of a set on the disk, looked at for `photo_statistics`
 
 # Mode of `preprocess_input` -> what the saved model does to pixels itself.
@@ -40,28 +33,21 @@ _PIXELS = {
 }
 
 
-def new_record(setup, out):
+def new_record(setup):
     """What `run.json` holds before training starts.
 
     Args:
         setup: a `Setup`.
-        out: the run folder.
     """
-    images, options, start = setup.images, setup.options, setup.start
+    config, images, start = setup.config, setup.images, setup.start
     return {
         "status": "running",
-        "command": _command(setup, out),
+        "command": _command(setup),
         "started_in": str(Path.cwd()),
-        "model": setup.model,
-        "lineage": resolve(setup.model, start.lineage).lineage,
-        "recipe": setup.recipe.to_json(),
-        "seed": options.seed,
-        "validation_fraction": options.validation_fraction,
-        "size": options.size,
-        "per_class": options.per_class,
-        "stream": options.stream,
-        "photographs": options.photographs(),
-        "switches": {name: getattr(options, name) for name in SWITCHES},
+        "model": config.model,
+        "lineage": resolve(config.model, start.lineage).lineage,
+        "recipe": config.recipe.to_json(),
+        **config.options.to_json(),
         "processes": setup.crew.size,
         "weights": start.weights and {"path": start.weights, "sha256": start.sha256, "head": start.head},
         "class_names": list(images.signs.class_names),
@@ -80,7 +66,7 @@ def new_record(setup, out):
         },
         "pixels": start.pixels,
         "preprocessing": f"none: the saved model takes pixels 0 to 255 and {_PIXELS[start.pixels]} itself",
-        "numerics": {**numerics(tf32=None), "deterministic": _is_deterministic(options)},
+        "numerics": {**numerics(tf32=None), "deterministic": _is_deterministic()},
         "versions": {**versions(), "machine": platform.platform()},
     }
 
@@ -90,31 +76,34 @@ def _digest(groups):
     return None if groups is None else hashlib.sha256(np.ascontiguousarray(groups, dtype="<i8")).hexdigest()
 
 
-def _is_deterministic(options):
-    with deterministic(not options.fast) as holds:
+def _is_deterministic():
+    with deterministic() as holds:
         return holds
 
 
-def _command(setup, out):
+def _command(setup):
     """What makes the run: a command line, or the call in Python where it has arrays. A recipe of one's own it can only name."""
-    recipe, options = setup.recipe, setup.options
-    given = {"model": setup.model, "recipe": recipe.name, "epochs": recipe.epochs, "seed": options.seed}
-    given["validation_fraction"] = options.validation_fraction
-    base = replace(RECIPES.get(recipe.name) or Recipe(recipe.name, recipe.summary, 1), epochs=recipe.epochs)
-    if options.stream is not None:
-        given["stream"] = options.stream
-    given |= {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
-    given |= {name: getattr(options, name) for name in _NAMED if getattr(options, name)}
+    out, given = str(setup.config.out), _given(setup.config)
     if setup.images.signs.path == PLACE:
-        arguments = {**given, "out": str(out)}
+        arguments = {**given, "out": out}
         return f"keras_resnet.train.run(data=..., {', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
     words = ["keras-resnet", "train", "--data", str(setup.images.signs.path)]
     for name, value in given.items():
-        words.append(f"--{'no-' if value is False else ''}{name.replace('_', '-')}")
-        words += [] if isinstance(value, bool) else ["none" if value is None else str(value)]
+        words.append(flag_of(name, value))
+        words += [] if isinstance(value, bool) else [NONE if value is None else str(value)]
     if setup.crew.size > 1:
         words += ["--processes", str(setup.crew.size)]
-    return shlex.join([*words, "--out", str(out)])
+    return shlex.join([*words, "--out", out])
+
+
+def _given(config):
+    """The arguments of the command: a number each time, and else what is not as the recipe has it or by default."""
+    recipe, values, usual = config.recipe, config.options.plain(), vars(Options())
+    base = RECIPES.get(recipe.name) or Recipe(recipe.name, recipe.summary, 1)
+    given = {"model": config.model, "recipe": recipe.name, "epochs": recipe.epochs}
+    flags = [name for name, option in declared(Recipe).items() if option.flag]
+    given |= {name: getattr(recipe, name) for name in flags if getattr(recipe, name) != getattr(base, name)}
+    return given | {name: value for name, value in values.items() if value != usual[name] or type(value) in (int, float)}
 
 
 def again(record):
@@ -174,8 +163,9 @@ def check_claim(workdir, record, resume, say):
     if not check_folder(workdir, resume):
         return None
     old = workdir.read("status", "model", "recipe.name", "recipe.epochs", "seed", "class_names", "data.fingerprint", "versions")
-    for key in _FIXED:
-        difference = _difference(key, old.get(key), record[key])
+    before, now = _fixed(old), _fixed(record)
+    for key in now:
+        difference = _difference(key, before[key], now[key])
         if difference:
             raise RunError(f"{workdir.path} was begun with {difference}{_longer(workdir, old, record)}")
     stage = _stage(workdir, old, say)
@@ -187,6 +177,13 @@ def check_claim(workdir, record, resume, say):
     elif old["data"].get("groups", record["data"]["groups"]) != record["data"]["groups"]:
         raise RunError(f"The groups of the images have changed since the run in {workdir.path} was begun")
     return stage
+
+
+def _fixed(record):
+    """What must be equal for a run to go on; what an older record lacks was at its default."""
+    options = {**vars(Options()), **stored_options(record)}
+    fixed = {key: record[key] for key in ("model", "recipe", "class_names")}
+    return fixed | {name: options[name] for name in deciding(Options)}
 
 
 def check_folder(workdir, resume):
@@ -240,12 +237,10 @@ def _difference(key, old, new):
     """How two values of a record differ, in words; None where they do not."""
     if key == "recipe" and old["name"] == new["name"]:
         old = complete(old)
-        changed = [name for name in new if old[name] != new[name] and name != "summary"]
+        changed = [name for name in deciding(Recipe) if old[name] != new[name]]
         if not changed:
             return None
         key, old, new = f"{changed[0]} of recipe {new['name']}", old[changed[0]], new[changed[0]]
-    if key == "photographs":  # where the groups stand is no matter: what they are is compared
-        old, new = (value and value.get("test_fraction") for value in (old, new))
     if key == "weights" and old and new and old.get("sha256") == new.get("sha256") and old.get("head") == new.get("head"):
         return None
     return None if old == new else f"{key} {_short(old)}, and now it is {_short(new)}"

@@ -17,14 +17,15 @@ from keras_resnet.evaluate.metrics import smoothed_floor
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
 from keras_resnet.train import callbacks
+from keras_resnet.train.arguments import configure, recorded
 from keras_resnet.train.checkpoint import Checkpoint, restore
+from keras_resnet.train.config import MODEL, RECIPE
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster
 from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
 from keras_resnet.train.rate_setters import refusals_told
 from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, again, changed_numbers, check_folder, claim, new_record
-from keras_resnet.train.recorded import recorded
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
@@ -60,7 +61,7 @@ class Outcome:
     images_per_second: float | None
 
 
-def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=False, **options):
+def run(*, data, out, model=MODEL, recipe=RECIPE, epochs=None, resume=False, **options):
     """Trains a network of the catalogue on a SIGNS set and writes a run folder.
 
     The test images are looked at once, at the end. Validation images are cut from the training images, by group where
@@ -95,9 +96,15 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
     """
     crew = muster()
     with crew.together("settings", "claim", "end"):
-        setup = set_up(data, model, recipe, epochs, options, crew)
-        workdir, record = Workdir(out), new_record(setup, out)
-        return _lead(setup, workdir, record, resume) if crew.first else _follow(setup, workdir, record)
+        config = configure(data=data, out=out, model=model, recipe=recipe, epochs=epochs, resume=resume, **options)
+        return carry_out(config, crew=crew)
+
+
+def carry_out(config, images=None, crew=None):
+    """Does what `run` does, by a `Config`; on `Images`, where they have been read by it already; in a `Crew` of processes."""
+    setup = set_up(config, images, crew)
+    workdir, record = Workdir(config.out), new_record(setup)
+    return _lead(setup, workdir, record) if setup.crew.first else _follow(setup, workdir, record)
 
 
 def resume(run_folder, **changes):
@@ -114,9 +121,9 @@ def resume(run_folder, **changes):
     return run(**recorded(run_folder, **changes))
 
 
-def _lead(setup, workdir, record, resume):
+def _lead(setup, workdir, record):
     """The run in the process that writes its folder; the others follow."""
-    say = setup.options.say
+    say, resume = setup.config.options.say, setup.config.resume
     check_folder(workdir, resume)  # so that a folder of something else is not even locked
     with contextlib.ExitStack() as held:
         with _disk_faults_told(workdir, record):
@@ -187,7 +194,7 @@ def _go_on(setup, workdir, record, stage):
     """From whatever is there to a finished run folder."""
     speed = None
     if stage == TO_TEST:
-        setup.options.say(_opening(setup, workdir.epochs()))
+        setup.config.options.say(_opening(setup, workdir.epochs()))
     else:
         speed = _train(setup, workdir, record, stage)
         with _disk_faults_told(workdir, record):
@@ -202,7 +209,7 @@ def _train(setup, workdir, record, stage):
     Returns:
         The images per second, None where no step was left to do.
     """
-    network, say, crew = setup.network, setup.options.say, setup.crew
+    network, say, crew = setup.network, setup.config.options.say, setup.crew
     with crew.scope():
         done = restore(network, workdir / "checkpoint", say)
     if not done and (workdir / "log.csv").exists():
@@ -210,10 +217,10 @@ def _train(setup, workdir, record, stage):
     say(_opening(setup, done))
     if done and (changed := changed_numbers(workdir.read(), record)):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
-    mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
-    epochs = workdir.epochs() if stage == TO_SAVE else setup.recipe.epochs
+    mirror = Mirror(crew, network, lambda: make_network(setup.config, setup.images, setup.start, remat=False))
+    epochs = workdir.epochs() if stage == TO_SAVE else setup.config.recipe.epochs
     try:
-        with keep_memory(), deterministic(not setup.options.fast), crew.scope():
+        with keep_memory(), deterministic(), crew.scope():
             speed = _fit(setup, workdir, range(done, epochs), mirror, lambda: _disk_faults_told(workdir, record))
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
@@ -225,7 +232,7 @@ def _train(setup, workdir, record, stage):
         raise
     if crew.first:
         network = mirror()
-        if setup.recipe.recalibrate:
+        if setup.config.recipe.recalibrate:
             say("Re-estimating the statistics of batch normalisation on the training images")
             recalibrate_batch_norm(network, setup.images.train.images)
         with _disk_faults_told(workdir, record):
@@ -235,10 +242,10 @@ def _train(setup, workdir, record, stage):
 
 def _opening(setup, done):
     """What is said before the first step."""
-    images, recipe = setup.images, setup.recipe
+    images, recipe = setup.images, setup.config.recipe
     validation = len(images.validation or ())
     text = (
-        f"{setup.model}: {setup.network.count_params():,} parameters; {len(images.train):,} images to train on, "
+        f"{setup.config.model}: {setup.network.count_params():,} parameters; {len(images.train):,} images to train on, "
         f"{validation:,} to validate, {len(images.signs.test):,} to test"
     )
     if setup.start.weights:
@@ -262,7 +269,8 @@ def _fit(setup, workdir, epochs, mirror, guard):
     Returns:
         The images per second, None where there was nothing to do.
     """
-    network, recipe, options, images, crew = setup.network, setup.recipe, setup.options, setup.images, setup.crew
+    network, images, crew = setup.network, setup.images, setup.crew
+    recipe, options = setup.config.recipe, setup.config.options
     classes = network.output_shape[-1]
     settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed}
     batches = TimedBatches(images.train, classes, **settings, part=(crew.index, crew.size))
@@ -318,13 +326,14 @@ def _finish(workdir, setup, speed):
     record, epochs, log = workdir.read(), workdir.epochs(), None
     if (workdir / "log.csv").exists():
         log = callbacks.read_own_log(workdir / "log.csv")
-    if epochs < setup.recipe.epochs:
-        setup.options.say(f"Stopped early, after {epochs} of {setup.recipe.epochs} epochs; the last epoch counts")
-    signs = evaluation.test_images(workdir, setup.images.signs, say=setup.options.say)
-    setup.options.say(f"Evaluating on {len(signs.test):,} test images")
+    planned, say = setup.config.recipe.epochs, setup.config.options.say
+    if epochs < planned:
+        say(f"Stopped early, after {epochs} of {planned} epochs; the last epoch counts")
+    signs = evaluation.test_images(workdir, setup.images.signs, say=say)
+    say(f"Evaluating on {len(signs.test):,} test images")
     scores = evaluation.report(workdir.path, signs, all_images=True)
     seconds = math.fsum(value for value in (log or {}).get("seconds", ()) if math.isfinite(value))
-    result = {"seconds": seconds, "images_per_second": speed, "epochs": epochs, "stopped_early": epochs < setup.recipe.epochs}
+    result = {"seconds": seconds, "images_per_second": speed, "epochs": epochs, "stopped_early": epochs < planned}
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
     if record["data"]["fingerprint"] != setup.images.fingerprint:
         record["result"]["tested_on"] = setup.images.fingerprint

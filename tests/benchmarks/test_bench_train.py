@@ -169,8 +169,8 @@ def test_all_contestants_get_the_same_threads_and_no_graphics_card(monkeypatch):
     assert [environment[name] for name in names] == ["3"] * 3 and environment["CUDA_VISIBLE_DEVICES"] == "-1"
 
 
-def test_the_step_is_repeatable_unless_it_is_the_fast_one(monkeypatch):
-    """As in `train`: the switch of TensorFlow is on while the one trains, and off while the other does."""
+def test_the_step_is_repeatable(monkeypatch):
+    """As in `train`: the switch of TensorFlow is on while it trains, and off again at the end."""
     import keras
     from tensorflow.python.framework import config
 
@@ -182,9 +182,8 @@ def test_the_step_is_repeatable_unless_it_is_the_fast_one(monkeypatch):
 
     monkeypatch.setattr(keras.Model, "fit", watched)
     settings = dataclasses.asdict(train.Settings(model="resnet-tiny", size=32, steps=2, batch_size=2))
-    for name in ("keras_resnet", "keras_resnet_fast"):
-        contestant._OTHERS[name](settings, *contestant._images(settings))[0]()
-    assert seen == [True, False] and not config.is_op_determinism_enabled()
+    contestant._OTHERS["keras_resnet"](settings, *contestant._images(settings))[0]()
+    assert seen == [True] and not config.is_op_determinism_enabled()
 
 
 @pytest.mark.parametrize(("by_default", "chosen"), [(True, True), (False, False)])
@@ -193,7 +192,6 @@ def test_onednn_off_is_measured_where_stock_has_it_on(monkeypatch, by_default, c
     names = train.choose(None, lambda line: None)
     assert ("keras_onednn_off" in names) == chosen and names[:3] == ["keras_resnet", "keras", "keras_onednn"]
     assert train.choose(["keras_onednn_off"], print) == ["keras_onednn_off"]
-    assert "keras_resnet_fast" not in names and train.choose(["keras_resnet_fast"], print) == ["keras_resnet_fast"]
 
 
 @pytest.mark.parametrize(("flag", "expected"), [("avx512_vnni", True), ("avx_vnni", True), ("avx2", False)])

@@ -5,9 +5,11 @@ import json
 import pytest
 from conftest import tiny_split
 
-from keras_resnet.cli.main import build_parser
+from keras_resnet.cli.main import build_parser, main
 from keras_resnet.cli.train import _wanted
-from keras_resnet.train.options import settings
+from keras_resnet.data import load
+from keras_resnet.train import images
+from keras_resnet.train.arguments import configure
 from keras_resnet.train.recipes import RECIPES
 
 
@@ -21,7 +23,7 @@ def test_help_shows_each_recipe_in_one_line(command):
 def keywords(*arguments):
     parsed = build_parser("train").parse_args(["train", "--data", "d", "--out", "o", *arguments])
     given, _ = _wanted(parsed)
-    return {name: value for name, value in given.items() if name not in ("data", "out", "model", "say", "resume")}
+    return given
 
 
 def test_flags_become_arguments_of_the_run():
@@ -30,7 +32,8 @@ def test_flags_become_arguments_of_the_run():
         "--precision", "bfloat16", "--class-weights", "--early-stopping", "3", "--freeze", "none", "--weights", "w.h5",
         "--size", "96", "--per-class", "10", "--seed", "2", "--validation-fraction", "0.2", "--tensorboard",
     )  # fmt: skip
-    recipe, options = settings(given.pop("recipe"), given.pop("epochs"), given)
+    config = configure(**given)
+    recipe, options = config.recipe, config.options
     chosen = (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.accumulate, recipe.precision)
     assert chosen == (5, 8, 0.01, 4, "bfloat16")
     assert (recipe.class_weights, recipe.early_stopping, recipe.freeze) == (True, 3, None)
@@ -40,8 +43,8 @@ def test_flags_become_arguments_of_the_run():
 
 def test_without_flags_a_recipe_is_as_it_stands():
     for name, expected in RECIPES.items():
-        given = keywords("--recipe", name)
-        assert settings(given.pop("recipe"), None, given)[0] == expected
+        weights = ("--weights", "w.h5") if expected.freeze else ()
+        assert configure(**keywords("--recipe", name, *weights)).recipe == expected
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(command, tiny_set, tmp_path):
@@ -52,6 +55,31 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(command, tiny_set, 
     text = command(*arguments, "--size", 40, check=0).stdout
     assert "input:   40 x 40 pixels, 3 classes" in text and "--size 40 --out run" in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_set_is_opened_once(tiny_set, tmp_path, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(images, "load", lambda *given, **how: opened.append(given) or load(*given, **how))
+    words = ["train", "--data", str(tiny_set), "--model", "resnet-tiny", "--epochs", "1", "--out", str(tmp_path / "run")]
+    assert main([*words, "--dry-run"]) == 0 and "87 to train on" in capsys.readouterr().out
+    assert opened == [(str(tiny_set),)]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--per-class", "99"], "per_class: expected at most 29"),
+        (["--test-fraction", "0.2"], "test_fraction: expected none, a SIGNS set has its test images already"),
+        (["--recipe", "finetune"], "The recipe finetune freezes the network to stage3"),
+        (["--model", "resnet51"], "Unknown model: received 'resnet51'"),
+        (["--seed", "-1"], "seed: expected an int from 0 to 4294967295, received -1"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_framework_loads(words, message, tiny_set, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("keras_resnet.cli.train.load_keras", lambda: pytest.fail("the framework was loaded"))
+    assert main(["train", "--data", str(tiny_set), "--out", str(tmp_path / "run"), *words]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"keras-resnet: {message}")
 
 
 def test_the_recorded_command_makes_the_same_run_and_runs_are_compared(command, tiny_set, tmp_path):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_resnet.data.augment import Augmentation, augment
+from keras_resnet.data.augment import augment
+from keras_resnet.data.augmentation import Augmentation
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from keras_resnet.data import Split, load, memory, pack_folder, stored, write_si
 from keras_resnet.data.memory import check_images, free_memory
 from keras_resnet.data.stored import Hdf5Images, ResizedImages
 from keras_resnet.errors import DataError
+from keras_resnet.train.config import Options
 from keras_resnet.train.images import read
-from keras_resnet.train.options import Options
 
 
 @pytest.fixture

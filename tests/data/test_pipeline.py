@@ -4,7 +4,7 @@ import pytest
 from conftest import tiny_split
 
 from keras_resnet.data import Split
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.data.pipeline import Batches, EpochNumber, feed
 
 SHAKE = Augmentation(shift=0.2, brightness=0.1)

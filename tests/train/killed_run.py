@@ -9,7 +9,7 @@ import numpy as np
 
 import keras_resnet  # noqa: F401  before TensorFlow, as a user would
 from keras_resnet import train
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.evaluate import evaluation
 
 # Augmentation, averages and updates of two batches, of which one is begun in one epoch and ended in the next.

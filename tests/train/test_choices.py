@@ -12,6 +12,7 @@ import keras_resnet as kr
 from keras_resnet import train
 from keras_resnet.data import Split, load_signs, write_signs
 from keras_resnet.models import recalibrate_batch_norm
+from keras_resnet.train.arguments import configure
 from keras_resnet.train.callbacks import StopEarly
 from keras_resnet.train.setup import set_up
 
@@ -36,8 +37,7 @@ def test_class_weights_weigh_the_loss_and_the_report_shows_balanced_accuracy(rar
     """One step over all images at a rate of next to nothing: the logged loss is that of the first weights."""
     arguments = {"recipe": tiny_recipe, "epochs": 1, "batch_size": 68, "learning_rate": 1e-12, "validation_fraction": 0}
     outcome = train.run(data=rare_set, out=tmp_path / "run", class_weights=True, **arguments, **QUIET)
-    recipe = dict(arguments)
-    network = set_up(rare_set, "resnet-tiny", recipe.pop("recipe"), recipe.pop("epochs"), {**recipe, "verbose": 0}).network
+    network = set_up(configure(data=rare_set, out=tmp_path / "run", **arguments, **QUIET)).network
     images, labels = load_signs(rare_set).train.images, load_signs(rare_set).train.labels
     of_truth = np.array(network(images, training=True))[np.arange(68), labels]
     weights = np.array([68 / (3 * 32), 68 / (3 * 32), 68 / (3 * 4)])[labels]
@@ -67,7 +67,7 @@ def test_a_run_ends_with_averaged_weights_and_statistics_for_them(tiny_set, tiny
         average = 0.8 * average + 0.2 * weights
     np.testing.assert_allclose(np.array(model.get_layer("fc1000").kernel), average, rtol=1e-4, atol=1e-6)
     before = np.array(model.get_layer("bn5a_branch2b").moving_variance)
-    setup = set_up(tiny_set, "resnet-tiny", tiny_recipe, 2, {"verbose": 0})
+    setup = set_up(configure(data=tiny_set, out=tmp_path / "run", recipe=tiny_recipe, epochs=2, **QUIET))
     recalibrate_batch_norm(model, setup.images.train.images)  # changes nothing: they are of these weights and images already
     np.testing.assert_allclose(np.array(model.get_layer("bn5a_branch2b").moving_variance), before, rtol=1e-4)
 

@@ -14,9 +14,9 @@ from keras_resnet import train
 from keras_resnet.cli.main import build_parser, main
 from keras_resnet.cli.train import _wanted
 from keras_resnet.data import write_signs
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.errors import DataError, RunError
-from keras_resnet.train.recorded import recorded, recorded_processes
+from keras_resnet.train.arguments import recorded, recorded_processes
 from keras_resnet.workdir import Workdir
 
 QUIET = {"say": lambda line: None, "verbose": 0, "model": "resnet-tiny"}
@@ -52,7 +52,7 @@ OWN = train.Recipe("own", "for the tests", 3, batch_size=8, augmentation=Augment
     "settings",
     [
         {"recipe": "signs-quick", "epochs": 2, "accumulate": 2, "seed": 3, "per_class": 20, "size": 40},
-        pytest.param({"recipe": OWN, "stream": True, "validation_fraction": 0.2, "fast": True}, marks=pytest.mark.full),
+        pytest.param({"recipe": OWN, "stream": True, "validation_fraction": 0.2, "remat": True}, marks=pytest.mark.full),
     ],
     ids=["a recipe of the table", "a recipe of one's own"],
 )
@@ -62,11 +62,10 @@ def test_it_ends_as_one_without_a_break(settings, tiny_set, tmp_path):
     outcome = train.resume(tmp_path / "parts", say=lines.append, verbose=0)
     assert "going on after epoch 1" in lines[0]
     assert outcome.epochs == (settings.get("epochs") or 3)
-    if not settings.get("fast"):
-        train.run(**QUIET, data=tiny_set, out=tmp_path / "whole", **settings)
-        assert_same(tmp_path / "parts", tmp_path / "whole")
+    train.run(**QUIET, data=tiny_set, out=tmp_path / "whole", **settings)
+    assert_same(tmp_path / "parts", tmp_path / "whole")
     again = recorded(tmp_path / "parts")
-    assert (again["fast"], again["remat"], again["stream"]) == (settings.get("fast", False), False, settings.get("stream"))
+    assert (again["remat"], again["stream"]) == (settings.get("remat", False), settings.get("stream"))
     if settings["recipe"] is OWN:
         assert again["recipe"] == OWN
 
@@ -189,6 +188,19 @@ def test_processes_stand_in_the_record(tiny_run, tmp_path):
     assert recorded_processes(run) == 3
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_an_option_that_is_gone_holds_no_run_up(fast, tiny_set, tmp_path):
+    """Earlier versions had `--fast`, which gave deterministic operations up."""
+    begun(data=tiny_set, out=tmp_path / "run", recipe="signs-quick", epochs=2)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    record["switches"]["fast"], record["numerics"]["deterministic"] = fast, not fast
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    assert "fast" not in recorded(tmp_path / "run")
+    lines = []
+    assert train.resume(tmp_path / "run", say=lines.append, verbose=0).epochs == 2
+    assert any("other last digits: deterministic was False, now True" in line for line in lines) is fast
+
+
 @pytest.mark.parametrize("change", [{"cutmix": 1}, {"augmentation": {"blur": 1}}, {"augmentation": 3}])
 def test_a_recipe_of_a_later_version_is_named(change, tiny_run, tmp_path):
     run = shutil.copytree(tiny_run[1], tmp_path / "run")
@@ -226,7 +238,7 @@ def test_a_run_on_arrays_is_that_on_the_set(both, tmp_path):
 
 
 def test_a_run_on_arrays_goes_on_with_them(tmp_path, capsys):
-    settings = {"data": pair(ARRAYS["images"]), "out": tmp_path / "run", "recipe": "signs-quick", "epochs": 2, "fast": True}
+    settings = {"data": pair(ARRAYS["images"]), "out": tmp_path / "run", "recipe": "signs-quick", "epochs": 2}
     lines = []
     begun(**settings, say=lines.append)
     assert "Go on with\n  keras_resnet.train.run(data=..., " in lines[-1] and lines[-1].endswith(", resume=True)")

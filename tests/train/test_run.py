@@ -109,7 +109,9 @@ def test_other_settings_or_images_are_not_resumed(tiny_run, tiny_set, tiny_recip
         ({"freeze": "stage9"}, RunError, "freeze: expected None or one of stem, stage2, stage3, stage4, stage5, received 'sta"),
         ({"recipe": "finetune"}, RunError, "freezes the network to stage3, and without weights .* with --weights, or freeze"),
         ({"weights": "nowhere.h5"}, kr.errors.WeightsError, "nowhere.h5"),
-        ({"validation_fraction": 1.0}, kr.errors.DataError, "1.0; expected at least 0 and less than 1"),
+        ({"validation_fraction": 1.0}, RunError, "validation_fraction: expected at least 0 and less than 1, received 1.0"),
+        ({"seed": -1}, RunError, "seed: expected an int from 0 to 4294967295, received -1"),
+        ({"remat": "no"}, RunError, "remat: expected True or False, received 'no'"),
     ],
 )
 def test_wrong_arguments_are_named_and_leave_no_folder(tiny_set, tmp_path, arguments, error, message):

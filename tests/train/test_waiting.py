@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import tiny_split
 
-from keras_resnet.data.augment import Augmentation
+from keras_resnet.data.augmentation import Augmentation
 from keras_resnet.data.pipeline import Batches, feed
 from keras_resnet.train.waiting import TimedBatches, Waiting
 
