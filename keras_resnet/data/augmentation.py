@@ -13,7 +13,7 @@ class Augmentation:
         zoom: the hand is drawn `1 - zoom` to `1 + zoom` times as large.
         brightness: largest change of the mean, as a share of 255.
         contrast: contrast is multiplied by `1 - contrast` to `1 + contrast`.
-        colour: each channel is multiplied by `1 - colour` to `1 + colour`.
+        color: each channel is multiplied by `1 - color` to `1 + color`.
         erase: side of a grey square laid over a random place, as a share of the side; half of the images get one.
         mirror: whether to turn left hands into right ones. Off where handedness matters.
     """

@@ -119,8 +119,8 @@ def _check_images(images, config):
     if min(height, width) < MINIMUM_SIZE:
         asked = "images resized to" if options.size else "images of"
         raise DataError(
-            f"{images.signs.path} gives {asked} {height} x {width}, and {config.model} takes {MINIMUM_SIZE} x {MINIMUM_SIZE} or "
-            f"more: --size 64 resizes them to 64 x 64"
+            f"{images.signs.path} gives {asked} {height} x {width}, and {config.model} takes {MINIMUM_SIZE} x {MINIMUM_SIZE} "
+            f"or more: --size 64 resizes them to 64 x 64"
         )
     if recipe.early_stopping is not None and images.validation is None:
         raise RunError("early_stopping: expected validation images to stop by, received a validation fraction of 0")
