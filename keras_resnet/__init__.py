@@ -34,6 +34,7 @@ _SUBPACKAGES = (
     "data",
     "errors",
     "evaluate",
+    "explain",
     "grade",
     "inference",
     "lab",

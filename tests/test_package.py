@@ -18,11 +18,12 @@ PACKAGE = ROOT / "keras_resnet"
 TIERS = (
     {"text"},
     {"version", "errors", "backend", "cpu", "names"},
-    {"files", "fonts", "repeatable"},
+    {"autodiff", "files", "fonts", "repeatable"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
     {"resnet50"},
+    {"explain"},
     {"evaluate"},
     {"train"},
     {"inference"},
@@ -88,7 +89,7 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-COMMANDS = ("data", "train", "evaluate", "predict", "runs", "models", "weights", "grade", "bench", "lab")
+COMMANDS = ("data", "train", "evaluate", "predict", "explain", "runs", "models", "weights", "grade", "bench", "lab")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

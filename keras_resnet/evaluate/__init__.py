@@ -12,6 +12,7 @@ _HOME = {
     "curves": "figures",
     "mistakes": "figures",
     "photos": "photographs",
+    "explanations": "explanations",
     "html_report": "page",
     "report": "evaluation",
 }
