@@ -117,7 +117,7 @@ def score(probabilities, labels, class_names):
         DataError: the arguments are not of that form or do not fit each other.
     """
     names = tuple(str(name) for name in class_names)
-    probabilities, labels = _checked(probabilities, labels, len(names))
+    probabilities, labels = checked(probabilities, labels, len(names))
     predicted = probabilities.argmax(axis=1)
     matrix = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(matrix, (labels, predicted), 1)
@@ -198,7 +198,7 @@ def percent(fraction, decimals=0):
     return f"{100 * fraction:.{decimals}f} %"
 
 
-def _checked(probabilities, labels, classes):
+def checked(probabilities, labels, classes):
     """The two arrays as float64 and int64, or a `DataError` that says what is wrong with them."""
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or probabilities.shape[1] != classes or not len(probabilities):
