@@ -11,7 +11,7 @@ import numpy as np
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, ORANGE
-from keras_resnet.evaluate.metrics import percent
+from keras_resnet.evaluate.metrics import percent, wilson_interval
 
 POINTS = 72  # in an inch
 SMALLEST = 5.5  # points of a letter, and of what a name in a column takes
@@ -80,6 +80,48 @@ def confusion(scores, path):
     _draw_key(axes.inset_axes((1 + 0.12 / side, 0, 0.3 / side, 1)))
     axes.set_title(f"Test accuracy {scores.accuracy_text}\n{scores.images:,} images", color=INK, fontsize=11)
     return drawing.write(figure, path)
+
+
+def reliability(scores, path, calibration=None):
+    """Draws how often a network is right against how sure it is.
+
+    Args:
+        scores: `Scores`.
+        path: the PNG to write.
+        calibration: what a run's record says of its temperature, or None for a network without one.
+
+    Returns:
+        `path`.
+    """
+    figure = drawing.new_figure(5.6, 5.2)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    sure, right, images = (
+        np.array([getattr(row, name) for row in scores.reliability]) for name in ("confidence", "accuracy", "images")
+    )
+    upper.plot((0, 1), (0, 1), color=FAINT, linestyle=(0, (5, 3)), linewidth=1.3, label="as sure as right", zorder=1)
+    low, high = np.array([wilson_interval(round(p * n), int(n)) for p, n in zip(right, images, strict=True)]).T
+    upper.vlines(sure, low, high, color=GRID, linewidth=4, label="95 % interval of the bin")
+    upper.scatter(sure, right, color=BLUE, s=28, label="images of about one confidence", zorder=3)
+    upper.set(ylim=(-0.02, 1.04), xlim=(-0.02, 1.02))
+    upper.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left")
+    lower.bar(sure, images, width=0.04, color=GRID)
+    fact = f"expected calibration error {percent(scores.calibration_error, 1)} on {scores.images:,} test images"
+    if calibration is not None:
+        fact += f"; temperature {calibration['temperature']:.2f}"
+    drawing.title(upper, "Right by confidence", fact)
+    for axes, name in ((upper, "Right"), (lower, "Images")):
+        drawing.style(axes)
+        axes.set_ylabel(name, color=FAINT, fontsize=9)
+    _in_percent(upper.yaxis)
+    _in_percent(lower.xaxis)
+    lower.set_xlabel("Probability of the answer", color=FAINT, fontsize=9)
+    return drawing.write(figure, path)
+
+
+def _in_percent(axis):
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
 
 def mistakes(images, scores, path, limit=12):

@@ -218,3 +218,14 @@ def test_public_names():
     assert evaluate.mistakes is figures.mistakes
     with pytest.raises(AttributeError, match="keras_resnet.evaluate.*has no attribute 'nothing'"):
         evaluate.nothing  # noqa: B018
+
+
+def test_reliability_is_drawn_where_confidence_and_accuracy_are(tmp_path, kept):
+    sure = np.array([0.55, 0.75, *[0.97] * 58])
+    scores = score(np.stack([sure, 1 - sure], axis=1), (np.arange(60) < 2).astype(int), ["no", "yes"])
+    path = figures.reliability(scores, tmp_path / "reliability.png", {"temperature": 0.5})
+    upper, lower = kept[0].axes
+    points = upper.collections[1].get_offsets()
+    np.testing.assert_allclose(points, [(row.confidence, row.accuracy) for row in scores.reliability])
+    assert [bar.get_height() for bar in lower.patches] == [1, 1, 58] and "temperature 0.50" in upper.texts[0].get_text()
+    assert figures.BLUE in colours(path)
