@@ -31,13 +31,14 @@ class Classifier:
 
     Args:
         model: a functional or sequential `keras.Model`, or the folder of a run.
+        many: whether so many images will be looked at that compiling the network is worth the seconds that it takes.
 
     Raises:
         ModelError: no such model, or no outputs `(N, classes)`.
         RunError: no trained run there.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, *, many=False):
         self.model = Workdir(model).load_model() if isinstance(model, str | Path) else model
         whole = unrolled(self.model)
         self.network, self.activation = _without_activation(whole)
@@ -45,7 +46,8 @@ class Classifier:
         if len(self.model.output_shape) != 2 or self.outputs is None:
             raise ModelError(f"model {self.model.name!r}: expected outputs (N, classes), received {self.model.output_shape}")
         self.classes = max(2, self.outputs)
-        self._predict = _Logits(self.network, self.model)
+        logits = _Logits(self.network, self.model)
+        self._predict = logits.predict_on_batch if many else logits
 
     @property
     def channels_axis(self):
@@ -72,8 +74,8 @@ class Classifier:
 
     def logits(self, images):
         """float32 `(N, outputs)` for float32 images."""
-        batches = [self._predict.predict_on_batch(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
-        logits = np.concatenate([np.asarray(batch, np.float32) for batch in batches])
+        batches = (self._predict(images[i : i + BATCH]) for i in range(0, len(images), BATCH))
+        logits = np.concatenate([keras.ops.convert_to_numpy(batch).astype(np.float32) for batch in batches])
         if self.activation is None and _are_probabilities(logits):
             raise ModelError(
                 f"model {self.model.name!r}: its outputs are probabilities, and no softmax or sigmoid that could be taken off "

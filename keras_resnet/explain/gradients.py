@@ -39,7 +39,9 @@ def grad_cam(model, images, class_index=None, layer="auto", *, signed=False):
 def grad_cam_plus_plus(model, images, class_index=None, layer="auto"):
     """Grad-CAM++: as Grad-CAM, with each channel weighed by the places where its gradient speaks for the class.
 
-    Chattopadhyay et al. 2018, arXiv:1710.11063, equations 5, 7 and 19, the class's score the exponential of its logit.
+    Chattopadhyay et al. 2018, arXiv:1710.11063, equations 5, 7 and 19, the class's score the exponential of its logit. No
+    channel has a negative weight, so the map stays near the sum of all channels: of the methods here it is the one that
+    changes least as the network's weights are drawn anew (`cascading_randomization`). Prefer `grad_cam`.
 
     Args, returns and raises: as `grad_cam`, without ``signed``.
     """

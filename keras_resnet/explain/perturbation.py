@@ -26,7 +26,7 @@ def occlusion(model, images, class_index=None, *, window=None, stride=None, fill
     Raises:
         ModelError, DataError: as `grad_cam`; a window or stride that does not fit.
     """
-    classifier = Classifier(model)
+    classifier = Classifier(model, many=True)
     images = classifier.images(images)
     last = np.moveaxis(images, classifier.channels_axis, -1)
     window, stride = _window(window, stride, last.shape[1:3])
@@ -94,7 +94,7 @@ def rise(model, images, class_index=None, *, masks=2000, grid=7, visible=0.5, se
     if masks < 1 or grid < 1 or not 0 < visible < 1:
         received = f"received {masks}, {grid} and {visible}"
         raise DataError(f"rise: expected masks and grid of 1 or more, visible between 0 and 1, {received}")
-    classifier = Classifier(model)
+    classifier = Classifier(model, many=True)
     images = classifier.images(images)
     classes = classifier.chosen(class_index, classifier.logits(images))
     last = np.moveaxis(images, classifier.channels_axis, -1)

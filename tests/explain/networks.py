@@ -91,3 +91,33 @@ def _convolve(x, kernel):
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     rows, columns = x.shape[1:3]
     return sum(padded[:, i : i + rows, j : j + columns] @ kernel[i, j] for i in range(3) for j in range(3))
+
+
+PATCH = 12  # pixels of a side
+
+
+def patches(count, seed):
+    """Dark images with a bright patch in a random place: lines across, lines down, or dots.
+
+    Returns:
+        `(images, labels, boxes)`: uint8 `(N, 32, 32, 3)`, int `(N,)`, 0 to 2, and `(top, left)` of each patch.
+    """
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 60, (count, 32, 32, 3)).astype("uint8")
+    labels, boxes = np.arange(count) % 3, generator.integers(2, 18, (count, 2))
+    row, column = np.indices((PATCH, PATCH)) // 2 % 2
+    patterns = [row, column, row * column]
+    for image, label, (top, left) in zip(images, labels, boxes, strict=True):
+        image[top : top + PATCH, left : left + PATCH] += (180 * patterns[label])[..., None].astype("uint8")
+    return images, labels, boxes
+
+
+def patch_network():
+    """Three convolutions and a global pool: pixels 0 to 255 to three probabilities."""
+    image = keras.Input((32, 32, 3))
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D()(x)
+    for _ in range(2):
+        x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+    return keras.Model(image, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
