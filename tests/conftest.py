@@ -56,13 +56,22 @@ def tiny_run(tiny_set, tiny_recipe, tmp_path_factory):
 @pytest.fixture
 def command(tmp_path):
     """Runs `keras-resnet` with arguments in an empty folder; returns the finished process (text)."""
+    return _caller("keras_resnet", tmp_path)
 
+
+@pytest.fixture
+def measure(tmp_path):
+    """The same of `python -m benchmarks`."""
+    return _caller("benchmarks", tmp_path)
+
+
+def _caller(module, folder):
     def call(*arguments, check=None, env=None):
         done = subprocess.run(
-            [sys.executable, "-m", "keras_resnet", *map(str, arguments)],
+            [sys.executable, "-m", module, *map(str, arguments)],
             capture_output=True,
             text=True,
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
             timeout=300,
         )
@@ -71,3 +80,25 @@ def command(tmp_path):
         return done
 
     return call
+
+
+@pytest.fixture
+def site(monkeypatch, tmp_path):
+    """A server with a known file, a cache of its own, and no pauses."""
+    import local_server as web
+    from downloads import CONTENT, known
+
+    from keras_resnet.weights import download, registry
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(download, "PAUSES", (0, 0, 0))
+    site = web.Site(CONTENT)
+    monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(site.url()))
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "models" / "keras_resnet"

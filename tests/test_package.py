@@ -1,6 +1,7 @@
 """What importing costs, what is public, and that modules import from earlier tiers alone."""
 
 import ast
+import importlib
 import json
 import os
 import subprocess
@@ -17,8 +18,8 @@ PACKAGE = ROOT / "keras_resnet"
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
     {"text"},
-    {"version", "errors", "backend", "cpu", "names"},
-    {"autodiff", "files", "fonts", "repeatable"},
+    {"version", "errors", "backend", "locks", "names"},
+    {"autodiff", "environment", "files", "fonts", "lazy"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
@@ -28,8 +29,8 @@ TIERS = (
     {"train"},
     {"inference"},
     {"lab", "compat", "grade"},
-    {"bench"},
     {"cli", "demo"},
+    {"notebook"},
 )
 TIER = {name: number for number, names in enumerate(TIERS) for name in names}
 
@@ -70,6 +71,9 @@ def test_every_public_name_is_there():
     for name in keras_resnet.__all__:
         assert getattr(keras_resnet, name) is not None
     assert dir(keras_resnet) == sorted(keras_resnet.__all__)
+    for stub in PACKAGE.rglob("*.pyi"):
+        package = importlib.import_module(".".join(("keras_resnet", *stub.parent.relative_to(PACKAGE).parts)))
+        assert all(getattr(package, name) is not None for name in package.__all__)
     with pytest.raises(AttributeError, match="no attribute 'ResNet51'"):
         getattr(keras_resnet, "ResNet51")  # noqa: B009
 
@@ -89,7 +93,7 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-COMMANDS = ("data", "train", "evaluate", "predict", "explain", "runs", "models", "weights", "grade", "bench", "lab")
+COMMANDS = ("data", "train", "evaluate", "predict", "explain", "runs", "models", "weights", "grade", "lab")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -168,14 +172,14 @@ print(json.dumps([within, resident() - before, freed() - before]))
 
 
 def test_what_is_lost_is_said_where_tensorflow_came_first(monkeypatch):
-    from keras_resnet import cpu
+    from keras_resnet import environment
 
     monkeypatch.setitem(sys.modules, "tensorflow", sys)
-    monkeypatch.setattr(cpu, "onednn_by_default", lambda: False)
-    monkeypatch.delenv(cpu.ONEDNN, raising=False)
-    assert "Import keras_resnet first, or set TF_ENABLE_ONEDNN_OPTS=1" in cpu.lost_speed()
-    monkeypatch.setenv(cpu.ONEDNN, "0")
-    assert cpu.lost_speed() is None
+    monkeypatch.setattr(environment, "onednn_by_default", lambda: False)
+    monkeypatch.delenv(environment.ONEDNN, raising=False)
+    assert "Import keras_resnet first, or set TF_ENABLE_ONEDNN_OPTS=1" in environment.lost_speed()
+    monkeypatch.setenv(environment.ONEDNN, "0")
+    assert environment.lost_speed() is None
 
 
 def test_the_package_of_the_same_name_is_warned_of(tmp_path):

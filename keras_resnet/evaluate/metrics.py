@@ -150,6 +150,18 @@ def score(probabilities, labels, class_names):
     )
 
 
+def smoothed_floor(smoothing, classes):
+    """The least loss that labels smoothed by a share, 0 to 1, leave: their entropy, in nats.
+
+    A label of k classes becomes ``1 - smoothing + smoothing / k`` for its class and ``smoothing / k`` for each other, as in
+    `keras.losses.CategoricalCrossentropy`.
+    """
+    share = smoothing / classes
+    targets = np.array([1 - smoothing + share, *[share] * (classes - 1)])
+    targets = targets[targets > 0]
+    return float(-(targets * np.log(targets)).sum())
+
+
 def wilson_interval(correct, total, z=Z_95):
     """The Wilson score interval of a proportion, `(low, high)` in [0, 1].
 

@@ -1,5 +1,5 @@
 """Using a trained run."""
 
-from keras_resnet.inference.predictor import Predictor
+from keras_resnet import lazy
 
-__all__ = ["Predictor"]
+__getattr__, __dir__, __all__ = lazy.attach(__name__)

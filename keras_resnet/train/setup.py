@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 
 import keras
 
-from keras_resnet import cpu
+from keras_resnet import environment
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.models.inputs import MINIMUM_SIZE
-from keras_resnet.repeatable import seed_everything
+from keras_resnet.environment import seed_everything
 from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.memory import check_memory
 from keras_resnet.train.network import Start, start_from, training_model
 from keras_resnet.train.options import Options, settings
+from keras_resnet.train.rate_setters import check_callbacks
 from keras_resnet.train.recipe import Recipe
 
 
@@ -50,7 +51,7 @@ def set_up(data, model, recipe, epochs, given, crew=None):
     """Reads the images and makes the network. Writes nothing.
 
     Args:
-        data: the path of a SIGNS set.
+        data: the path of a set, or arrays.
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
         epochs: None for the recipe's.
@@ -69,7 +70,7 @@ def set_up(data, model, recipe, epochs, given, crew=None):
     _check_images(images, recipe, options, model)
     _check_crew(crew, images, {"model": model, "recipe": recipe.to_json(), **_plain(options)})
     check_parts(min(recipe.batch_size, len(images.train)), crew.size, crew.devices)
-    if lost := cpu.lost_speed():
+    if lost := environment.lost_speed():
         options.say(lost)
     start = start_from(options.weights, model, images.signs.class_names)
     seed_everything(options.seed)
@@ -110,6 +111,7 @@ def _check_crew(crew, images, chosen):
 
 
 def _check_settings(recipe, options):
+    check_callbacks(options.callbacks)
     if recipe.freeze is not None and options.weights is None:
         raise RunError(
             f"The recipe {recipe.name} freezes the network to {recipe.freeze}, and without weights that would freeze random "

@@ -1,5 +1,6 @@
 import base64
 import math
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -100,6 +101,34 @@ def test_images_are_the_files_at_their_size(page, picture):
     assert page.images[1]["alt"] == 'Confusion matrix: fist & "thumb", <b>, none'
 
 
+def test_drawings_turn_dark_and_photographs_do_not(tmp_path, scores, picture):
+    clear = tmp_path / "clear.png"
+    Image.new("RGBA", (30, 15), (200, 100, 50, 0)).save(clear)
+    figures = {"curves": picture, "confusion": picture, "mistakes": clear, "one's own": picture}
+    path = html_report(tmp_path / "r.html", title="T", summary={}, scores=scores, figures=figures)
+    source = path.read_text(encoding="utf-8")
+    assert [image["class"] for image in Page(source).images] == ["drawn", "drawn", "clear", "photographs"]
+    assert "img.drawn { filter: invert" in source and "img.photographs" not in source
+
+
+def test_a_broad_figure_is_moved_sideways_on_a_narrow_screen(tmp_path, scores):
+    least = {}
+    for width in (600, 1500):  # pixels of the file; a CSS pixel has 1.5 of them
+        Image.new("RGB", (width, 300)).save(tmp_path / "p.png")
+        path = html_report(tmp_path / "r.html", title="T", summary={}, scores=scores, figures={"curves": tmp_path / "p.png"})
+        [image] = Page(path.read_text(encoding="utf-8")).images
+        least[width] = image.get("style")
+    assert least == {600: None, 1500: "min-width: 800px"}
+
+
+def test_cells_of_figures_are_not_split_letter_by_letter(tmp_path, scores):
+    """`overflow-wrap: anywhere` lets a column shrink to one letter; only what may be one long word has it."""
+    path = html_report(tmp_path / "r.html", title="T", summary={}, scores=scores, figures={})
+    rules = re.findall(r"([^{}]+)\{[^{}]*overflow-wrap: anywhere", path.read_text(encoding="utf-8"))
+    selectors = {part.strip() for rule in rules for part in rule.split(",")}
+    assert selectors == {"h1", "p", "figcaption", "dd", "pre", ".settings td"}
+
+
 def test_the_headline(page):
     low, high = 0.5958, 0.9821  # Wilson, 9 of 10: (p + z2/2n -+ z sqrt(pq/n + z2/4n2)) / (1 + z2/n), by hand
     assert f"Test accuracy 90.0 % 95 % interval {100 * low:.1f} % to {100 * high:.1f} %" in page.words
@@ -165,3 +194,14 @@ def test_a_bad_figure_is_named_and_an_older_page_stays(tmp_path, scores):
         with pytest.raises(DataError, match=f"Figure 'curves': .*curves.png is {kind}; expected a PNG image"):
             html_report(page, title="T", summary={}, scores=scores, figures={"curves": figure})
     assert page.read_text() == "older"
+
+
+@pytest.mark.parametrize(("floor", "shown"), [(None, False), (0.42, True)])
+def test_that_the_losses_of_smoothed_labels_are_others_is_said(tmp_path, floor, shown):
+    some = score(np.eye(2)[[0, 1, 1]], [0, 1, 0], ["a", "b"])
+    Image.new("RGB", (30, 15)).save(tmp_path / "curves.png")
+    pictures = {"curves": tmp_path / "curves.png"}
+    path = html_report(tmp_path / "r.html", title="T", summary={"floor": floor}, scores=some, figures=pictures)
+    words = Page(path.read_text(encoding="utf-8")).words
+    assert ("Their losses are of smoothed labels, which leave at least 0.42; the test loss is of the labels" in words) is shown
+    assert ("in nats, of labels as they are" in words) is shown

@@ -47,7 +47,7 @@ def test_maps_change_as_weights_are_drawn_anew(name, trained):
 
 
 def test_grad_cam_plus_plus_hangs_on_the_weights_less_than_the_others(trained):
-    """Its channels have no negative weights, so that its map stays near the sum of the map's channels: documented, not hidden."""
+    """Its channels have no negative weights, so that its map stays near the sum of the channels; its docstring says so."""
     model, images, _, _ = trained
     steps = explain.cascading_randomization(model, method("grad_cam_plus_plus"), images[:3])
     assert 0.5 < steps[-1][1] < 0.98, steps

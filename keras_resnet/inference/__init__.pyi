@@ -1,0 +1,1 @@
+from keras_resnet.inference.predictor import Predictor as Predictor
