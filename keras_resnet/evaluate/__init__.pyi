@@ -2,7 +2,7 @@ from keras_resnet.evaluate.calibration import fit_temperature as fit_temperature
 from keras_resnet.evaluate.calibration import tempered as tempered
 from keras_resnet.evaluate.comparison import compare as compare
 from keras_resnet.evaluate.evaluation import report as report
-from keras_resnet.evaluate.explanations import explanations as explanations
+from keras_resnet.evaluate.explained import explanations as explanations
 from keras_resnet.evaluate.figures import confusion as confusion
 from keras_resnet.evaluate.figures import curves as curves
 from keras_resnet.evaluate.figures import mistakes as mistakes

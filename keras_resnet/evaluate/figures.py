@@ -12,10 +12,12 @@ from keras_resnet.errors import DataError
 from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, NEUTRAL, ORANGE
 from keras_resnet.evaluate.metrics import percent, wilson_interval
+from keras_resnet.explain.heatmaps import overlay
 
 POINTS = 72  # in an inch
 SMALLEST = 5.5  # points of a letter, and of what a name in a column takes
 LONGEST_SIDE = 20  # inches
+MOST_MISTAKES = 12
 
 
 def curves(log, path, test_accuracy=None, floor=None):
@@ -128,7 +130,7 @@ def _in_percent(axis):
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
 
-def mistakes(images, scores, path, limit=12):
+def mistakes(images, scores, path, limit=MOST_MISTAKES, maps=None):
     """Draws the wrong images of which the network was most certain.
 
     Args:
@@ -136,6 +138,7 @@ def mistakes(images, scores, path, limit=12):
         scores: their `Scores`.
         path: the PNG to write; where there are no mistakes an older file of this name is removed.
         limit: the most images to show.
+        maps: float `(M, H, W)`, for each image shown where the network looked, drawn over the image beside it; None for none.
 
     Returns:
         `path`, or None where there are no mistakes: then there is no file.
@@ -153,19 +156,28 @@ def mistakes(images, scores, path, limit=12):
         path.unlink(missing_ok=True)
         return None
     texts = [_mistake_text(mistake, scores.classes) for mistake in shown]
-    rows = math.ceil(len(shown) / 6)
-    columns = math.ceil(len(shown) / rows)
+    cells = [(images[mistake.index], text) for mistake, text in zip(shown, texts, strict=True)]
+    if maps is not None:
+        cells = [cell for pair in zip(cells, _overlaid(cells, maps), strict=True) for cell in pair]
+    rows = math.ceil(len(cells) / 6)
+    columns = math.ceil(len(cells) / rows)
+    columns += columns % 2 if maps is not None else 0  # an image and its map stay side by side
     lines = max(text.count("\n") for text in texts) + 1
     figure = drawing.new_figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4, clear=True)
-    for place, (mistake, text) in enumerate(zip(shown, texts, strict=True), start=1):
+    for place, (pixels, text) in enumerate(cells, start=1):
         axes = figure.add_subplot(rows, columns, place)
-        axes.imshow(images[mistake.index], interpolation="nearest")
+        axes.imshow(pixels, interpolation="nearest")
         axes.set_axis_off()
         axes.set_title(text, fontsize=9, color=NEUTRAL, parse_math=False)
     fact = f"{len(scores.mistakes):,} of {scores.images:,} test images wrong"
     more = f"; the {len(shown)} most confident" if len(shown) < len(scores.mistakes) else ""
     figure.suptitle(fact + more, color=NEUTRAL, fontsize=11)
     return drawing.write(figure, path)
+
+
+def _overlaid(cells, maps):
+    """The images of cells under their maps."""
+    return [(overlay(np.asarray(image), heatmap), "why") for (image, _), heatmap in zip(cells, maps, strict=True)]
 
 
 def _mistake_text(mistake, classes):

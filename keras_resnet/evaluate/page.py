@@ -24,7 +24,16 @@ _FIGURES = {
         "at its end.",
     ),
     "confusion": ("Confusion matrix", "Rows are the true class, columns the predicted one; each cell counts images."),
-    "mistakes": ("Most confident mistakes", "In brackets the probability that the network gave its wrong answer."),
+    "reliability": (
+        "How far to believe a probability",
+        "Test images by the probability of the network's answer: how many of them it named rightly, and below how many there "
+        "are. Above the line it was less sure than right, below it surer.",
+    ),
+    "mistakes": (
+        "Most confident mistakes",
+        "In brackets the probability that the network gave its wrong answer. Beside each image, in orange, the parts that "
+        "spoke for that answer (Grad-CAM of the deepest feature map of at least 7 x 7); grey where nothing did.",
+    ),
 }
 
 _STYLE = """

@@ -113,6 +113,18 @@ def unrolled(model):
     return Network(tuple(calls), 0, output)
 
 
+def divide_logits(model, temperature):
+    """Divides the logits of a classifier by a temperature, in place: the weights of its last layer, which is to be dense.
+
+    Raises:
+        ModelError: as `unrolled`; or another layer with weights comes last.
+    """
+    last = next((call.layer for call in reversed(unrolled(model).calls) if getattr(call.layer, "weights", ())), None)
+    if not isinstance(last, keras.layers.Dense):
+        raise ModelError(f"model {model.name!r}: expected its last weights in a dense layer, received {type(last).__name__}")
+    last.set_weights([values / temperature for values in last.get_weights()])
+
+
 def cuts(reads):
     """The places of an order behind which one thing alone is read on, the last left out.
 

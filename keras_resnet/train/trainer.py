@@ -13,9 +13,11 @@ from keras_resnet.data.pipeline import Batches, EpochNumber, faults_told, feed
 from keras_resnet.environment import deterministic, keep_memory
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
+from keras_resnet.evaluate.calibration import fit_temperature
 from keras_resnet.evaluate.metrics import smoothed_floor
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
+from keras_resnet.models.calls import divide_logits
 from keras_resnet.train import callbacks
 from keras_resnet.train.checkpoint import Checkpoint, restore
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster
@@ -229,9 +231,29 @@ def _train(setup, workdir, record, stage):
         if setup.recipe.recalibrate:
             say("Re-estimating the statistics of batch normalisation on the training images")
             recalibrate_batch_norm(network, setup.images.train.images)
+        calibration = _calibrate(network, setup)
         with _disk_faults_told(workdir, record):
+            workdir.write({**workdir.read(), "calibration": calibration})
             _save(network, workdir)
     return speed
+
+
+def _calibrate(network, setup):
+    """Divides the network's logits by the temperature at which the validation images are most likely.
+
+    It is a part of the last layer's weights from then on, so that whatever takes the network gives these probabilities.
+
+    Returns:
+        What the record keeps of it; None without validation images.
+    """
+    validation = setup.images.validation
+    if validation is None:
+        setup.options.say("Without validation images probabilities are not calibrated: they may be too sure or not sure enough")
+        return None
+    found = fit_temperature(evaluation.predict(network, validation.images), validation.labels)
+    divide_logits(network, found.temperature)
+    setup.options.say(found.text)
+    return found.to_json()
 
 
 def _opening(setup, done):
@@ -329,7 +351,7 @@ def _finish(workdir, setup, speed):
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
     if record["data"]["fingerprint"] != setup.images.fingerprint:
         record["result"]["tested_on"] = setup.images.fingerprint
-    evaluation.write(workdir, record, signs, scores, log)
+    evaluation.write(workdir, record, signs, scores, log, workdir.load_model())
     workdir.write(record)
 
 
