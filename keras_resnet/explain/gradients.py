@@ -8,7 +8,7 @@ from keras_resnet.explain.classifier import Classifier
 from keras_resnet.explain.heatmaps import heatmaps, resized, scaled
 
 INCOMPLETE = 0.01  # of the difference of the logits, which the shares of the pixels may miss
-MOST_STEPS = 512
+FIRST_STEPS, MOST_STEPS = 27, 729
 
 
 def grad_cam(model, images, class_index=None, layer="auto", *, signed=False):
@@ -83,7 +83,7 @@ def integrated_gradients(model, images, class_index=None, *, baseline=0.0, steps
     Args:
         model, images, class_index: as for `grad_cam`.
         baseline: an image without a content, `(H, W, C)`, or a number for all values: 0 is black where a model takes pixels.
-        steps: of the integral; None doubles them from 32 until the sum misses the difference by less than 1 %, 512 at most.
+        steps: of the integral; None triples them from 27 until the sum misses the difference by less than 1 %, 729 at most.
 
     Returns:
         `Heatmaps` float32 `(N, H, W)`, in units of the logit, summed over channels: above 0 for the class, below 0 against it.
@@ -111,15 +111,18 @@ def integrated_gradients(model, images, class_index=None, *, baseline=0.0, steps
 
 def _integrated(classifier, image, index, difference, base, steps):
     """`(shares, missed)` of one image: float32 of its shape, and the part of the difference that their sum misses."""
-    count = steps or 32
+    count, total = steps or FIRST_STEPS, np.zeros(image.shape)
+    fresh = np.arange(count)
     while True:
-        places = ((np.arange(count, dtype=np.float32) + 0.5) / count).reshape(-1, 1, 1, 1)
-        _, gradient = classifier.gradient(base + places * (image - base), np.full(count, index))
-        shares = (image - base) * gradient.mean(axis=0)
-        missed = abs(shares.sum(dtype=np.float64) - difference) / max(abs(difference), 1e-12)
+        places = ((fresh + 0.5) / count).astype(np.float32).reshape(-1, 1, 1, 1)
+        _, gradient = classifier.gradient(base + places * (image - base), np.full(len(fresh), index))
+        total += gradient.sum(axis=0, dtype=np.float64)
+        shares = (image - base) * total / count
+        missed = abs(shares.sum() - difference) / max(abs(difference), 1e-12)
         if steps or missed <= INCOMPLETE or count >= MOST_STEPS:
             return shares, missed
-        count *= 2
+        count *= 3
+        fresh = np.flatnonzero(np.arange(count) % 3 != 1)  # the middles of the old steps are middles of every third new one
 
 
 def _channels_last(values, classifier):

@@ -8,6 +8,7 @@ from networks import PATCH, network, patch_network, patches
 from keras_resnet import explain
 from keras_resnet.errors import DataError
 
+pytestmark = pytest.mark.filterwarnings("ignore:(integrated_gradients|grad_cam): ")  # of networks whose weights are shuffled
 QUICK = {"rise": {"masks": 200}}
 
 
