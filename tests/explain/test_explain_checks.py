@@ -9,7 +9,7 @@ from keras_resnet import explain
 from keras_resnet.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:(integrated_gradients|grad_cam): ")  # of networks whose weights are shuffled
-QUICK = {"rise": {"masks": 200}}
+QUICK = {"rise": {"masks": 200}, "integrated_gradients": {"steps": 50}}
 
 
 @pytest.fixture(scope="module")
