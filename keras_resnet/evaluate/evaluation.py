@@ -11,11 +11,13 @@ from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.evaluate import figures
+from keras_resnet.evaluate.feature_space import FeatureSpace
 from keras_resnet.evaluate.metrics import score, smoothed_floor
 from keras_resnet.evaluate.page import html_report
 from keras_resnet.explain import grad_cam
+from keras_resnet.models.calls import embedding
 from keras_resnet.text import say
-from keras_resnet.workdir import IMAGES, Workdir
+from keras_resnet.workdir import FEATURES, IMAGES, Workdir
 
 # Keys of `run.json` that the page shows, where they are there.
 _SETTINGS = ("seed", "validation_fraction", "size", "per_class", "weights", "recipe", "calibration", "numerics", "versions")
@@ -50,7 +52,7 @@ def report(run, data, *, out=None, all_images=False, say=say):
     model = workdir.load_model()
     scores = score(predict(model, signs.test.images), signs.test.labels, signs.class_names)
     if out is not None:
-        write(Workdir(out), record, signs, scores, log=None, model=model)
+        write(Workdir(out), record, signs, scores, log=None, model=model, space=feature_space_of(workdir))
     return scores
 
 
@@ -162,7 +164,13 @@ def predict(model, images, batch_size=64):
     return probabilities
 
 
-def write(workdir, record, signs, scores, log, model):
+def computed(function, images):
+    """What a function makes of images uint8 `(N, H, W, 3)`, which may lie on the disk: `(N, ...)`."""
+    pieces = chunks(images, 1024) if isinstance(images, StoredImages) else [images]
+    return np.concatenate([function(piece) for piece in pieces])
+
+
+def write(workdir, record, signs, scores, log, model, space):
     """Draws the figures of a finished run and its page into a folder.
 
     Args:
@@ -172,6 +180,7 @@ def write(workdir, record, signs, scores, log, model):
         scores: the `Scores` on them.
         log: the columns of the training log for the curves, or None.
         model: the run's `keras.Model`, which says where it looked.
+        space: its `FeatureSpace`; None for a run of an earlier version.
     """
     smoothing = record["recipe"].get("label_smoothing")
     floor = smoothed_floor(smoothing, len(signs.class_names)) if smoothing else None
@@ -191,6 +200,7 @@ def write(workdir, record, signs, scores, log, model):
         "command": record["command"],
         "balanced": record["recipe"].get("class_weights", False),
         "floor": floor,
+        "unlike": _unlike(space, model, images),
     }
     settings = {key: record[key] for key in _SETTINGS if record.get(key) is not None}
     html_report(
@@ -202,6 +212,16 @@ def write(workdir, record, signs, scores, log, model):
         log=log,
         settings=settings,
     )
+
+
+def feature_space_of(workdir):
+    """The `FeatureSpace` of a run; None where an earlier version made the run."""
+    return FeatureSpace.load(workdir / FEATURES) if (workdir / FEATURES).exists() else None
+
+
+def _unlike(space, model, images):
+    """How many images are unlike those of the training, a number; None where that is not known."""
+    return None if space is None else int((space.distances(computed(embedding(model), images)) > space.limit).sum())
 
 
 def _reasons(model, images, scores):

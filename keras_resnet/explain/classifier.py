@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_resnet.autodiff import vjp
 from keras_resnet.errors import DataError, ModelError, one_of
-from keras_resnet.models.calls import unrolled
+from keras_resnet.models.calls import Part, unrolled
 from keras_resnet.workdir import Workdir
 
 SMALLEST_MAP = 7  # pixels of a side; at 64 x 64 the last map of a ResNet-50 is 2 x 2, which shows nothing
@@ -46,7 +46,7 @@ class Classifier:
         if len(self.model.output_shape) != 2 or self.outputs is None:
             raise ModelError(f"model {self.model.name!r}: expected outputs (N, classes), received {self.model.output_shape}")
         self.classes = max(2, self.outputs)
-        logits = _Logits(self.network, self.model)
+        logits = Part(self.network, self.model)
         self._predict = logits.predict_on_batch if many else logits
 
     @property
@@ -190,19 +190,6 @@ class Classifier:
             given = {self.network.input: keras.ops.convert_to_tensor(image)}
             shapes = [tuple(tensor.shape) for tensor in self.network.run(given, [call.outputs[0] for call in calls])]
         return [min(shape[axis] for axis in across) for shape in shapes]
-
-
-class _Logits(keras.Model):
-    """What Keras compiles to compute logits in batches."""
-
-    def __init__(self, network, model):
-        super().__init__(name="logits")
-        self._network = network
-        self.model = model  # for its variables
-        self.last = network.calls[-1].layer
-
-    def call(self, images):
-        return self._network.run({self._network.input: images}, [self._network.output])[0]
 
 
 def _without_activation(network):

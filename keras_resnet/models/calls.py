@@ -9,6 +9,7 @@ import itertools
 from dataclasses import dataclass, replace
 
 import keras
+import numpy as np
 from keras.src.models.functional import Functional  # the class of functional models; no public name gives it
 
 from keras_resnet.errors import ModelError
@@ -113,13 +114,59 @@ def unrolled(model):
     return Network(tuple(calls), 0, output)
 
 
+class Part(keras.Model):
+    """What Keras compiles to compute a tensor of a network in batches; shares the layers of the model.
+
+    Args:
+        network: a `Network`, which ends in the tensor.
+        model: the `keras.Model` that it is of, for its variables.
+    """
+
+    def __init__(self, network, model):
+        super().__init__(name="part")
+        self._network = network
+        self.model = model
+        self.last = network.calls[-1].layer  # may be none of the model's own
+
+    def call(self, images):
+        images = keras.ops.cast(images, self.model.inputs[0].dtype)
+        return self._network.run({self._network.input: images}, [self._network.output])[0]
+
+
+def embedding(model):
+    """A function from images, as a classifier takes them, to its features: what its last layer with weights reads.
+
+    Returns:
+        A function of `(N, ...)` images in memory that returns float32 `(N, C)`; of a feature map, the mean over its places.
+
+    Raises:
+        ModelError: as `unrolled`; or a model without weights.
+    """
+    network = unrolled(model)
+    part = Part(network.ending_at(_last(network, model).inputs[0]), model)
+
+    def features(images):
+        found = np.asarray(part.predict(images, batch_size=64, verbose=0), np.float32)
+        return found if found.ndim == 2 else found.reshape(len(found), -1, found.shape[-1]).mean(axis=1)
+
+    return features
+
+
+def _last(network, model):
+    """The last call of a layer with weights."""
+    last = next((call for call in reversed(network.calls) if getattr(call.layer, "weights", ())), None)
+    if last is None:
+        raise ModelError(f"model {model.name!r}: expected layers with weights, received none")
+    return last
+
+
 def divide_logits(model, temperature):
     """Divides the logits of a classifier by a temperature, in place: the weights of its last layer, which is to be dense.
 
     Raises:
         ModelError: as `unrolled`; or another layer with weights comes last.
     """
-    last = next((call.layer for call in reversed(unrolled(model).calls) if getattr(call.layer, "weights", ())), None)
+    last = _last(unrolled(model), model).layer
     if not isinstance(last, keras.layers.Dense):
         raise ModelError(f"model {model.name!r}: expected its last weights in a dense layer, received {type(last).__name__}")
     last.set_weights([values / temperature for values in last.get_weights()])

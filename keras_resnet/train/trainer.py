@@ -12,12 +12,12 @@ from keras_resnet.data import recognition
 from keras_resnet.data.pipeline import Batches, EpochNumber, faults_told, feed
 from keras_resnet.environment import deterministic, keep_memory
 from keras_resnet.errors import RunError, WeightsError
-from keras_resnet.evaluate import evaluation
+from keras_resnet.evaluate import evaluation, feature_space
 from keras_resnet.evaluate.calibration import fit_temperature
 from keras_resnet.evaluate.metrics import smoothed_floor
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
-from keras_resnet.models.calls import divide_logits
+from keras_resnet.models.calls import divide_logits, embedding
 from keras_resnet.train import callbacks
 from keras_resnet.train.checkpoint import Checkpoint, restore
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster
@@ -30,7 +30,7 @@ from keras_resnet.train.recorded import recorded
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
-from keras_resnet.workdir import IMAGES, Workdir
+from keras_resnet.workdir import FEATURES, IMAGES, Workdir
 
 
 @dataclass(frozen=True)
@@ -234,8 +234,18 @@ def _train(setup, workdir, record, stage):
         calibration = _calibrate(network, setup)
         with _disk_faults_told(workdir, record):
             workdir.write({**workdir.read(), "calibration": calibration})
+            _feature_space(network, setup.images).save(workdir / FEATURES)
             _save(network, workdir)
     return speed
+
+
+def _feature_space(network, images):
+    """The network's features of training images, and how far off an image is to be to count as unlike them."""
+    features, chosen = embedding(network), feature_space.kept(len(images.train))
+    train = images.train.chosen(chosen)
+    space = feature_space.FeatureSpace(evaluation.computed(features, train.images), train.labels, chosen)
+    good = images.validation if images.validation is not None and len(images.validation) > 1 else train
+    return feature_space.with_limit(space, evaluation.computed(features, good.images))
 
 
 def _calibrate(network, setup):
@@ -351,7 +361,7 @@ def _finish(workdir, setup, speed):
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
     if record["data"]["fingerprint"] != setup.images.fingerprint:
         record["result"]["tested_on"] = setup.images.fingerprint
-    evaluation.write(workdir, record, signs, scores, log, workdir.load_model())
+    evaluation.write(workdir, record, signs, scores, log, workdir.load_model(), evaluation.feature_space_of(workdir))
     workdir.write(record)
 
 

@@ -1,13 +1,18 @@
 """The temperature at the end of a run: in the record, and in the weights that every other command reads."""
 
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
 from keras_resnet import train
 from keras_resnet.data import load_signs
 from keras_resnet.evaluate.calibration import fit_temperature, tempered
+from keras_resnet.evaluate.feature_space import FeatureSpace
 from keras_resnet.evaluate.metrics import calibration_error
 from keras_resnet.inference import Predictor
+from keras_resnet.models.calls import embedding
 from keras_resnet.train.images import cut
 from keras_resnet.workdir import Workdir
 
@@ -41,3 +46,26 @@ def test_without_validation_images_it_is_said(tiny_set, tiny_recipe, tmp_path):
     assert Workdir(tmp_path / "run").read()["calibration"] is None
     page = (tmp_path / "run" / "report.html").read_text()
     assert "How far to believe a probability" in page and (tmp_path / "run" / "reliability.png").exists()
+
+
+def test_a_photo_beyond_the_limit_is_unlike_the_training_images(tiny_run, tiny_set, tmp_path):
+    """Most test images lie within the limit of the run; with a limit of half an image's distance, that image does not."""
+    predictor, test = Predictor(tiny_run[1]), load_signs(tiny_set).test
+    assert sum(predictor.unlike_training(image) is not None for image in test.images) <= 2
+    space = FeatureSpace.load(tiny_run[1] / "features.npz")
+    [distance] = space.distances(embedding(Workdir(tiny_run[1]).load_model())(test.images[:1]))
+    shutil.copytree(tiny_run[1], tmp_path / "run")
+    dataclasses.replace(space, limit=distance / 2).save(tmp_path / "run" / "features.npz")
+    expected = "by the network's features it is 2.0 times as far from the training images as nearly all good ones are"
+    assert Predictor(tmp_path / "run").unlike_training(test.images[0]) == expected
+
+
+def test_the_report_counts_test_images_that_are_unlike_the_training_images(tiny_run):
+    page = (tiny_run[1] / "report.html").read_text()
+    assert "of the 24 test images are unlike those that it was trained on" in page
+
+
+def test_a_run_of_an_earlier_version_has_no_such_measure(tiny_run, tiny_set, tmp_path):
+    shutil.copytree(tiny_run[1], tmp_path / "run")
+    (tmp_path / "run" / "features.npz").unlink()
+    assert Predictor(tmp_path / "run").unlike_training(load_signs(tiny_set).test.images[0]) is None
