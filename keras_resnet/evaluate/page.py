@@ -105,8 +105,8 @@ def html_report(path, *, title, summary, scores, figures, log=None, settings=Non
             balanced accuracy stands beside the accuracy; it does so too where the classes of the test set differ much in
             size), ``unlike`` (how many test images are unlike those of the training). Other keys are passed over.
         scores: `Scores` on the test set.
-        figures: dict of ``curves``, ``confusion``, ``reliability``, ``mistakes`` -> PNG file, or None for one that is not there. Other
-            names are shown after these, under their own name.
+        figures: dict of ``curves``, ``confusion``, ``reliability``, ``mistakes`` -> PNG file, or None for one that is not
+            there. Other names are shown after these, under their own name.
         log: dict of column -> list of floats, one an epoch, for a table of all epochs.
         settings: dict of the recipe, versions and so on; a dict among its values becomes a table of its own.
 
