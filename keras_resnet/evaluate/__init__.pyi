@@ -7,6 +7,7 @@ from keras_resnet.evaluate.figures import confusion as confusion
 from keras_resnet.evaluate.figures import curves as curves
 from keras_resnet.evaluate.figures import mistakes as mistakes
 from keras_resnet.evaluate.figures import reliability as reliability
+from keras_resnet.evaluate.labels import doubtful_labels as doubtful_labels
 from keras_resnet.evaluate.metrics import Scores as Scores
 from keras_resnet.evaluate.metrics import score as score
 from keras_resnet.evaluate.metrics import wilson_interval as wilson_interval

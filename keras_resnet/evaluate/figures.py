@@ -159,19 +159,45 @@ def mistakes(images, scores, path, limit=MOST_MISTAKES, maps=None):
     cells = [(images[mistake.index], text) for mistake, text in zip(shown, texts, strict=True)]
     if maps is not None:
         cells = [cell for pair in zip(cells, _overlaid(cells, maps), strict=True) for cell in pair]
+    fact = f"{len(scores.mistakes):,} of {scores.images:,} test images wrong"
+    more = f"; the {len(shown)} most confident" if len(shown) < len(scores.mistakes) else ""
+    return _gallery(cells, fact + more, path)
+
+
+def doubtful(images, doubts, class_names, path):
+    """Draws images whose labels may be wrong.
+
+    Args:
+        images: uint8 `(N, H, W, 3)`, RGB.
+        doubts: list of `labels.Doubt`, in the order in which they are drawn.
+        class_names: of the labels.
+        path: the PNG to write; without doubts an older file of this name is removed.
+
+    Returns:
+        `path`, or None without doubts.
+    """
+    if not doubts:
+        Path(path).unlink(missing_ok=True)
+        return None
+    names = [drawing.short(name) for name in class_names]
+    texts = [f"label {names[each.label]},\nlooks like {names[each.suggested]}" for each in doubts]
+    cells = [(images[each.index], text) for each, text in zip(doubts, texts, strict=True)]
+    return _gallery(cells, "Labels that may be wrong, the most doubtful first", path)
+
+
+def _gallery(cells, heading, path):
+    """Images `(pixels, text)` in rows of up to six, an even number of columns, so that pairs stay side by side."""
     rows = math.ceil(len(cells) / 6)
     columns = math.ceil(len(cells) / rows)
-    columns += columns % 2 if maps is not None else 0  # an image and its map stay side by side
-    lines = max(text.count("\n") for text in texts) + 1
+    columns += columns % 2 if rows > 1 else 0
+    lines = max(text.count("\n") for _, text in cells) + 1
     figure = drawing.new_figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4, clear=True)
     for place, (pixels, text) in enumerate(cells, start=1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(pixels, interpolation="nearest")
         axes.set_axis_off()
         axes.set_title(text, fontsize=9, color=NEUTRAL, parse_math=False)
-    fact = f"{len(scores.mistakes):,} of {scores.images:,} test images wrong"
-    more = f"; the {len(shown)} most confident" if len(shown) < len(scores.mistakes) else ""
-    figure.suptitle(fact + more, color=NEUTRAL, fontsize=11)
+    figure.suptitle(heading, color=NEUTRAL, fontsize=11)
     return drawing.write(figure, path)
 
 
