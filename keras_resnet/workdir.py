@@ -4,7 +4,8 @@ run.json        recipe, data fingerprint, versions, seed, class names, preproces
 model.keras     the trained network with its scaling in front: takes raw pixels; its logits are divided by the temperature of
                 the calibration already, and so are those of weights.h5
 weights.h5      its weights in the layout that Keras 1 and 2 read; loads into the bare network
-features.npz    the features of training images, and how far good images lie from them: see `evaluate.feature_space`
+features.npz    the features of training images, these images, small, and how far good images lie from them: see
+                `evaluate.feature_space`
 images.npz      by what the run's images are recognised: see `data.recognition`
 log.csv         a line an epoch: loss (of smoothed labels, where the recipe has such) and accuracy in training and validation;
                 images_per_second, of the median step, where there are two; learning_rate; seconds, of the epoch; waiting, the

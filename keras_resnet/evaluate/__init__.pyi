@@ -11,5 +11,6 @@ from keras_resnet.evaluate.labels import doubtful_labels as doubtful_labels
 from keras_resnet.evaluate.metrics import Scores as Scores
 from keras_resnet.evaluate.metrics import score as score
 from keras_resnet.evaluate.metrics import wilson_interval as wilson_interval
+from keras_resnet.evaluate.neighborhood import neighbors as neighbors
 from keras_resnet.evaluate.page import html_report as html_report
 from keras_resnet.evaluate.photographs import photos as photos

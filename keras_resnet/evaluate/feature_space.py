@@ -7,17 +7,19 @@ images did.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from keras_resnet import files
 from keras_resnet.errors import RunError
 
 MOST_IMAGES = 4000  # training images that are kept, evenly spaced
 SHRINKAGE = 0.1  # of the covariance towards a multiple of the identity: fewer images than features leave it singular
+_MOST_BYTES = 16_000_000  # of pixels that are kept
 _BEYOND = 2.05  # standard deviations, of the logarithm of the distance, that one good image in fifty lies beyond
 
 
@@ -28,13 +30,13 @@ class FeatureSpace:
     Attributes:
         features: float32 `(M, C)`.
         labels: int64 `(M,)`.
-        numbers: int64 `(M,)`, the numbers of these images among those that the run trained on.
+        images: uint8 `(M, h, w, 3)`, these images, made small where they are many.
         limit: the distance from which on an image is unlike all of them.
     """
 
     features: np.ndarray
     labels: np.ndarray
-    numbers: np.ndarray
+    images: np.ndarray
     limit: float = math.inf
 
     @cached_property
@@ -68,19 +70,19 @@ class FeatureSpace:
         """The training images most like some images.
 
         Returns:
-            `(numbers, similarities)`: int64 and float32 `(N, count)`, the most similar first, by the cosine of the features, -1
-            to 1; fewer where there are not so many.
+            `(places, similarities)`: int64 and float32 `(N, count)`, which of the M images, the most similar first, and the
+            cosine of the features, -1 to 1; fewer where there are not so many.
         """
         similar = _directions(features) @ _directions(self.features).T
         order = np.argsort(-similar, axis=1, kind="stable")[:, :count]
-        return self.numbers[order], np.take_along_axis(similar, order, axis=1)
+        return order, np.take_along_axis(similar, order, axis=1)
 
     def save(self, path):
         """Writes an `.npz` file."""
         small = np.abs(self.features).max(initial=0) < np.finfo(np.float16).max
         features = self.features.astype(np.float16) if small else self.features
         with files.whole(path) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, features=features, labels=self.labels, numbers=self.numbers, limit=self.limit)
+            np.savez_compressed(stream, features=features, labels=self.labels, images=self.images, limit=self.limit)
 
     @classmethod
     def load(cls, path):
@@ -92,7 +94,7 @@ class FeatureSpace:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 features = stored["features"].astype(np.float32)
-                return cls(features, stored["labels"], stored["numbers"], float(stored["limit"]))
+                return cls(features, stored["labels"], stored["images"], float(stored["limit"]))
         except Exception as problem:  # NumPy and zipfile raise many kinds of exceptions on damaged files
             told = " ".join(str(problem).split())
             raise RunError(f"{Path(path)} is damaged: {told}; restore it from a copy, or remove it: it is not needed") from None
@@ -114,7 +116,15 @@ def with_limit(space, features):
     logarithms = np.log(np.maximum(space.distances(features), 1e-12))
     # A prediction interval: few images leave the limit less sure, and so farther off.
     beyond = _BEYOND * logarithms.std(ddof=1) * math.sqrt(1 + 1 / len(logarithms))
-    return FeatureSpace(space.features, space.labels, space.numbers, float(np.exp(logarithms.mean() + beyond)))
+    return replace(space, limit=float(np.exp(logarithms.mean() + beyond)))
+
+
+def small(images):
+    """Images uint8 `(N, H, W, 3)` as they are kept: no side above 64 pixels, and 16 MB in all."""
+    height, width = images.shape[1:3]
+    factor = min(1, 64 / max(height, width), math.sqrt(_MOST_BYTES / (3 * len(images) * height * width)))
+    size = max(1, int(width * factor)), max(1, int(height * factor))
+    return np.stack([np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)) for image in images])
 
 
 def _directions(features):

@@ -185,6 +185,12 @@ def doubtful(images, doubts, class_names, path):
     return _gallery(cells, "Labels that may be wrong, the most doubtful first", path)
 
 
+def neighbors(image, others, classes, similarities, path):
+    """Draws an image, and beside it others with their classes and how like it they are, -1 to 1; returns `path`."""
+    texts = [f"{drawing.short(name)} ({like:.2f})" for name, like in zip(classes, similarities, strict=True)]
+    return _gallery([(image, "the photograph"), *zip(others, texts, strict=True)], "The training images most like it", path)
+
+
 def _gallery(cells, heading, path):
     """Images `(pixels, text)` in rows of up to six, an even number of columns, so that pairs stay side by side."""
     rows = math.ceil(len(cells) / 6)

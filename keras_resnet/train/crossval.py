@@ -8,6 +8,7 @@ import numpy as np
 from keras_resnet.data import SignsSet, Split, split_indices
 from keras_resnet.data.arrays import PLACE
 from keras_resnet.data.listing import find_parts
+from keras_resnet.data.memory import check_images
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages
 from keras_resnet.errors import DataError
@@ -139,6 +140,7 @@ def _all_images(data, size, groups):
     given = {"test_fraction": 1} if whole_folder else {}
     signs = load(data, size=size, groups=groups, stream=True if is_photographs(data) else None, **given)
     splits = [split for split in signs.splits if len(split)]
+    check_images(sum(map(len, splits)), signs.image_shape[:2], data, copies=2)  # all of them, and those of a fold
     grouped = all(split.groups is not None for split in splits)
     return (
         Split(

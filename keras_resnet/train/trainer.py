@@ -243,7 +243,8 @@ def _feature_space(network, images):
     """The network's features of training images, and how far off an image is to be to count as unlike them."""
     features, chosen = embedding(network), feature_space.kept(len(images.train))
     train = images.train.chosen(chosen)
-    space = feature_space.FeatureSpace(evaluation.computed(features, train.images), train.labels, chosen)
+    images_kept = feature_space.small(train.images)
+    space = feature_space.FeatureSpace(evaluation.computed(features, train.images), train.labels, images_kept)
     good = images.validation if images.validation is not None and len(images.validation) > 1 else train
     return feature_space.with_limit(space, evaluation.computed(features, good.images))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_resnet.errors import RunError
-from keras_resnet.evaluate.feature_space import MOST_IMAGES, SHRINKAGE, FeatureSpace, kept, with_limit
+from keras_resnet.evaluate.feature_space import MOST_IMAGES, SHRINKAGE, FeatureSpace, kept, small, with_limit
 
 
 def drawn(count, seed, shift=0.0):
@@ -15,7 +15,8 @@ def drawn(count, seed, shift=0.0):
 
 
 def space_of(features, labels):
-    return FeatureSpace(features, labels, np.arange(len(labels)) * 2)
+    images = np.broadcast_to(np.arange(len(labels), dtype=np.uint8)[:, None, None, None], (len(labels), 2, 2, 3))
+    return FeatureSpace(features, labels, images)
 
 
 def test_the_distance_is_mahalanobis_to_the_nearest_class():
@@ -41,18 +42,18 @@ def test_one_good_image_in_fifty_lies_beyond_the_limit_and_others_do(count):
 
 def test_fewer_images_than_features_and_a_class_without_images_are_no_hindrance():
     features = np.random.default_rng(0).normal(size=(6, 50)).astype("float32")
-    space = FeatureSpace(features, np.array([0, 0, 0, 5, 5, 5]), np.arange(6))
+    space = FeatureSpace(features, np.array([0, 0, 0, 5, 5, 5]), np.zeros((6, 2, 2, 3), np.uint8))
     assert np.isfinite(space.distances(features)).all()
 
 
 def test_the_nearest_are_those_of_the_highest_cosine():
     features, labels = drawn(50, seed=0)
-    numbers, similar = space_of(features, labels).nearest(2 * features[[7, 30]], 3)
-    assert numbers[:, 0].tolist() == [14, 60]
+    places, similar = space_of(features, labels).nearest(2 * features[[7, 30]], 3)
+    assert places[:, 0].tolist() == [7, 30]
     np.testing.assert_allclose(similar[:, 0], 1, atol=1e-6)
     lengths = np.linalg.norm(features, axis=1)
     cosines = features @ features[7] / lengths / lengths[7]
-    assert numbers[0].tolist() == (2 * np.argsort(-cosines)[:3]).tolist() and np.all(np.diff(similar) <= 0)
+    assert places[0].tolist() == np.argsort(-cosines)[:3].tolist() and np.all(np.diff(similar) <= 0)
 
 
 def test_what_is_saved_is_loaded_and_damage_is_named(tmp_path):
@@ -60,12 +61,12 @@ def test_what_is_saved_is_loaded_and_damage_is_named(tmp_path):
     space = with_limit(space_of(features, labels), features)
     space.save(tmp_path / "features.npz")
     again = FeatureSpace.load(tmp_path / "features.npz")
-    assert again.limit == space.limit and again.numbers.tolist() == space.numbers.tolist()
+    assert again.limit == space.limit and again.images.tolist() == space.images.tolist()
     np.testing.assert_allclose(again.distances(features), space.distances(features), rtol=5e-3)  # half precision
     (tmp_path / "features.npz").write_bytes((tmp_path / "features.npz").read_bytes()[:200])
     with pytest.raises(RunError, match="features.npz is damaged: "):
         FeatureSpace.load(tmp_path / "features.npz")
-    FeatureSpace(features * 1e6, labels, space.numbers).save(tmp_path / "large.npz")
+    FeatureSpace(features * 1e6, labels, space.images).save(tmp_path / "large.npz")
     np.testing.assert_allclose(FeatureSpace.load(tmp_path / "large.npz").features, features * 1e6)
 
 
@@ -73,3 +74,13 @@ def test_of_many_images_some_are_kept_evenly():
     assert kept(5).tolist() == [0, 1, 2, 3, 4]
     many = kept(3 * MOST_IMAGES)
     assert len(many) == MOST_IMAGES and many[0] == 0 and many[-1] == 3 * MOST_IMAGES - 1 and set(np.diff(many)) <= {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((5, 32, 48), (32, 48)), ((5, 128, 256), (32, 64)), ((4000, 64, 64), (36, 36)), ((2, 300, 2), (64, 1))],
+)
+def test_images_are_kept_small(shape, expected):
+    images = np.full((*shape, 3), 9, np.uint8)
+    received = small(images)
+    assert received.shape[1:3] == expected and received.dtype == np.uint8 and (received == 9).all()
