@@ -144,7 +144,7 @@ class Predictor:
         if distance <= self._space.limit:
             return None
         times = distance / self._space.limit
-        return f"by the network's features it is {times:.1f} times as far from the training images as nearly all good ones are"
+        return f"by the network's features it is {times:.2f} times as far from the training images as nearly all good ones are"
 
 
 def _several(photographs):

@@ -56,7 +56,7 @@ def test_a_photo_beyond_the_limit_is_unlike_the_training_images(tiny_run, tiny_s
     [distance] = space.distances(embedding(Workdir(tiny_run[1]).load_model())(test.images[:1]))
     shutil.copytree(tiny_run[1], tmp_path / "run")
     dataclasses.replace(space, limit=distance / 2).save(tmp_path / "run" / "features.npz")
-    expected = "by the network's features it is 2.0 times as far from the training images as nearly all good ones are"
+    expected = "by the network's features it is 2.00 times as far from the training images as nearly all good ones are"
     assert Predictor(tmp_path / "run").unlike_training(test.images[0]) == expected
 
 
