@@ -1,13 +1,16 @@
 """The run folder: what stands where in it, and reading and writing its record, `run.json`.
 
-run.json        recipe, data fingerprint, versions, seed, class names, preprocessing, results
-model.keras     the trained network with its scaling in front: takes raw pixels
+run.json        recipe, data fingerprint, versions, seed, class names, preprocessing, calibration, results
+model.keras     the trained network with its scaling in front: takes raw pixels; its logits are divided by the temperature of
+                the calibration already, and so are those of weights.h5
 weights.h5      its weights in the layout that Keras 1 and 2 read; loads into the bare network
+features.npz    the features of training images, these images, small, and how far good images lie from them: see
+                `evaluate.feature_space`
 images.npz      by what the run's images are recognised: see `data.recognition`
 log.csv         a line an epoch: loss (of smoothed labels, where the recipe has such) and accuracy in training and validation;
                 images_per_second, of the median step, where there are two; learning_rate; seconds, of the epoch; waiting, the
                 share of its time without a batch to work on
-curves.png  confusion.png  mistakes.png  report.html
+curves.png  confusion.png  reliability.png  mistakes.png  report.html
 checkpoint/     what resuming needs: the states after the last two epochs
 .lock           while a process trains in the folder: its number
 tensorboard/    where it was asked for
@@ -22,7 +25,7 @@ from pathlib import Path
 from keras_resnet.errors import RunError
 from keras_resnet.files import describe, json_text, leftovers, open_hdf5, whole
 
-LOCK, IMAGES = ".lock", "images.npz"
+LOCK, IMAGES, FEATURES = ".lock", "images.npz", "features.npz"
 STATUSES = ("running", "trained", "complete")  # training not at its end, or the report missing, or nothing
 
 _CHECKPOINT = re.compile(r"epoch-([0-9]{4,9})\.npz")
@@ -194,10 +197,10 @@ _KINDS = (
     (_text, "a text", ("data.fingerprint",)),
     (_or_none(_text), "a text or null", ("lineage", "data.path", "data.groups")),
     (_object, "an object", ("recipe", "switches", "data", "data.photos", "result", "result.test", "versions", "numerics")),
-    (_or_none(_object), "an object or null", ("weights", "photographs")),
+    (_or_none(_object), "an object or null", ("weights", "photographs", "calibration")),
     (_whole, "a whole number", ("seed", "processes", "recipe.epochs", "result.epochs", "result.test.images")),
     (_or_none(_whole), "a whole number or null", ("size",)),
-    (_number, "a number", ("result.seconds", "result.test.loss")),
+    (_number, "a number", ("result.seconds", "result.test.loss", "calibration.temperature")),
     (_or_none(_number), "a number or null", ("result.images_per_second",)),
     (_share, "a number from 0 to 1", ("validation_fraction", "recipe.label_smoothing")),
     (_share, "a number from 0 to 1", ("result.test.accuracy", "result.test.balanced_accuracy")),

@@ -19,11 +19,12 @@ PACKAGE = ROOT / "keras_resnet"
 TIERS = (
     {"text"},
     {"version", "errors", "backend", "locks"},
-    {"environment", "files", "fonts", "lazy"},
+    {"autodiff", "environment", "files", "fonts", "lazy"},
     {"architectures", "workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
     {"resnet50"},
+    {"explain"},
     {"evaluate"},
     {"train"},
     {"inference"},
@@ -92,7 +93,7 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-COMMANDS = ("data", "train", "evaluate", "predict", "runs", "models", "weights", "grade", "lab")
+COMMANDS = ("data", "train", "evaluate", "crossval", "predict", "explain", "runs", "models", "weights", "grade", "lab")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

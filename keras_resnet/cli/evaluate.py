@@ -10,7 +10,7 @@ def add_arguments(parser):
     text = "image set in the SIGNS layout, or a folder of class folders of photographs, or of train/ and test/ with such"
     parser.add_argument("--data", required=True, metavar="SET", help=text)
     parser.add_argument("--all", action="store_true", help="look at images too that the run was trained on")
-    parser.add_argument("--out", metavar="DIR", help="write confusion.png, mistakes.png and report.html there")
+    parser.add_argument("--out", metavar="DIR", help="write confusion.png, reliability.png, mistakes.png and report.html there")
     add_common(parser, "keras-resnet evaluate runs/first --data signs")
 
 

@@ -21,7 +21,9 @@ from keras_resnet.version import __version__
 COMMANDS = {
     "train": "train a network on an image set and write a run folder",
     "evaluate": "measure a trained run on the test images of a set",
+    "crossval": "measure accuracy on images that no network has seen, and find labels that may be wrong",
     "predict": "say what a trained run sees in photographs",
+    "explain": "show which parts of photographs a trained run's answers rest on",
     "runs": "compare the runs of a folder in a table and one picture",
     "models": "list the networks, their lineages, parameters and multiply-adds",
     "weights": "say what a weight file is, convert, compare and fetch such files",

@@ -9,3 +9,4 @@ from keras_resnet.data.signs import write_signs as write_signs
 from keras_resnet.data.source import load as load
 from keras_resnet.data.split import split_indices as split_indices
 from keras_resnet.data.synthetic import make_synthetic as make_synthetic
+from keras_resnet.data.synthetic import synthetic_masks as synthetic_masks

@@ -85,6 +85,12 @@ class StoredImages:
         windows = (random.permutation(count) // window)[block]
         return np.lexsort((random.permutation(len(self)), windows))
 
+    @property
+    def files(self):
+        """The paths of photographs, a list; None for images that are no files of their own."""
+        source = self._blocks.source
+        return [source.files[row] for row in self._rows] if isinstance(source, PhotoImages) else None
+
     def contents(self):
         """The bytes by which these images are told from others, piece by piece."""
         yield from self._blocks.source.contents(self)

@@ -70,6 +70,25 @@ def synthetic_splits(seed=0, *, size=64, train_images=1080, test_images=120):
     """
     from keras_resnet.data.signs import Split
 
+    _check_counts(seed, size, train_images, test_images)
+    return tuple(Split(*_draw_split(seed, part, count, size)[:2]) for part, count in enumerate((train_images, test_images)))
+
+
+def synthetic_masks(seed=0, *, size=64, train_images=1080, test_images=120):
+    """Where the hand is in each image of `synthetic_splits` of the same arguments: the pixels that show the sign.
+
+    Returns:
+        `(train, test)`, bool `(N, size, size)`: the hand from the wrist on, without forearm, sleeve and shadow. A pixel that it
+        covers in part counts where it covers the half.
+
+    Raises:
+        DataError: as `make_synthetic`.
+    """
+    _check_counts(seed, size, train_images, test_images)
+    return tuple(_draw_split(seed, part, count, size)[2] for part, count in enumerate((train_images, test_images)))
+
+
+def _check_counts(seed, size, train_images, test_images):
     least = len(CLASS_NAMES)
     for name, value, lowest in (
         ("seed", seed, 0),
@@ -79,13 +98,13 @@ def synthetic_splits(seed=0, *, size=64, train_images=1080, test_images=120):
     ):
         if not isinstance(value, (int, np.integer)) or value < lowest:
             raise DataError(f"The synthetic set has {name}={value!r}; expected a whole number, {lowest} or more.")
-    return tuple(Split(*_draw_split(seed, part, count, size)) for part, count in enumerate((train_images, test_images)))
 
 
 def _draw_split(seed, part, count, size):
     labels = np.random.default_rng([seed, part, 0]).permutation(np.arange(count, dtype=np.int64) % len(CLASS_NAMES))
-    images = [draw_hand_sign(label, np.random.default_rng([seed, part, 1 + i]), size) for i, label in enumerate(labels)]
-    return np.stack(images), labels
+    drawn = [draw_with_mask(label, np.random.default_rng([seed, part, 1 + i]), size) for i, label in enumerate(labels)]
+    images, masks = zip(*drawn, strict=True)
+    return np.stack(images), labels, np.stack(masks)
 
 
 def draw_hand_sign(digit, generator, size=64):
@@ -102,6 +121,11 @@ def draw_hand_sign(digit, generator, size=64):
     Raises:
         DataError: for another digit or a smaller size.
     """
+    return draw_with_mask(digit, generator, size)[0]
+
+
+def draw_with_mask(digit, generator, size=64):
+    """The image of `draw_hand_sign`, and where the hand is in it, as `synthetic_masks` has it: bool `(size, size)`."""
     if digit not in hand.SIGNS:
         raise DataError(f"Cannot draw a hand sign for {digit!r}; expected a whole number from 0 to 5.")
     if size < 16:
@@ -112,11 +136,16 @@ def draw_hand_sign(digit, generator, size=64):
     light = _light(generator)
     skin = _skin(generator, pose)
     wall = _wall(generator, size, skin).resize((side, side), Image.Resampling.BILINEAR)
-    mask, color = _lit_hand(pose, camera, light, skin, generator, side)
+    mask, color, shown = _lit_hand(pose, camera, light, skin, generator, side)
     scene = np.asarray(wall, np.float32) * (_shadow(mask, light, generator, side) / 255)[..., None]
     scene[mask] = color
     scene *= light.tint
-    return _photograph(scene, generator, size)
+    return _photograph(scene, generator, size), _reduced(shown, size)
+
+
+def _reduced(shown, size):
+    """A mask of the oversampled frame as one of the image: where at least half of a pixel is covered."""
+    return shown.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING).mean(axis=(1, 3)) >= 0.5
 
 
 def _camera(pose, generator, side):
@@ -213,7 +242,8 @@ def _lit_hand(pose, camera, light, skin, generator, side):
     """The hand and its sleeve under the light.
 
     Returns:
-        `(mask, color)`: where they are, boolean `(side, side)`, and the colours there, RGB float32 `(n, 3)`.
+        `(mask, color, shown)`: where they are, boolean `(side, side)`; the colours there, RGB float32 `(n, 3)`; and where the
+        hand itself is, from the wrist on, boolean `(side, side)`.
     """
     down, across = np.mgrid[:side, :side].astype(np.float32) + np.float32(0.5)
     inverse = np.linalg.inv(camera).astype(np.float32)
@@ -232,7 +262,7 @@ def _lit_hand(pose, camera, light, skin, generator, side):
     cloth = colorsys.hsv_to_rgb(generator.random(), generator.uniform(0, 0.6), generator.uniform(0.1, 0.8))
     albedo[dressed[mask]] = cloth
     warm = np.array([0.15, -0.05, -0.15], np.float32)  # light that comes out of skin in the shade is red
-    return mask, albedo * shade * (1 + (1 - shade) * warm)
+    return mask, albedo * shade * (1 + (1 - shade) * warm), mask & ~dressed & (y > 0)
 
 
 def _skin_colors(pose, camera, skin, covered, mask, generator):

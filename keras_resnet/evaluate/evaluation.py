@@ -1,6 +1,7 @@
 """A run and a labelled set: what the run's network says of it, in numbers and as a page."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from os import PathLike
 
@@ -12,13 +13,16 @@ from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.evaluate import figures
+from keras_resnet.evaluate.feature_space import FeatureSpace
 from keras_resnet.evaluate.metrics import Scores, score, smoothed_floor
 from keras_resnet.evaluate.page import html_report
+from keras_resnet.explain import grad_cam
+from keras_resnet.models.calls import embedding
 from keras_resnet.text import say
-from keras_resnet.workdir import IMAGES, Workdir
+from keras_resnet.workdir import FEATURES, IMAGES, Workdir
 
 # Keys of `run.json` that the page shows, where they are there.
-_SETTINGS = ("seed", "validation_fraction", "size", "per_class", "weights", "recipe", "numerics", "versions")
+_SETTINGS = ("seed", "validation_fraction", "size", "per_class", "weights", "recipe", "calibration", "numerics", "versions")
 _COMPARED = 2000  # images, evenly spaced, that are compared with all that a run has seen
 _NEEDED = ("class_names", "data.shape")  # of `run.json`, to read images as the run's network takes them
 
@@ -34,7 +38,7 @@ def report(
         run: the run folder.
         data: a `SignsSet`, or the path of one, or a folder of photographs; see `data.load`. Of a folder without `train` and
             `test` all photographs are looked at.
-        out: folder for `confusion.png`, `mistakes.png` and `report.html`; None writes nothing.
+        out: folder for `confusion.png`, `reliability.png`, `mistakes.png` and `report.html`; None writes nothing.
         all_images: whether images that the run was trained on are looked at too.
         say: called with a line where something is to be known of the images.
 
@@ -49,9 +53,10 @@ def report(
     workdir = Workdir(run)
     record = workdir.read("model", "command", "recipe", *_NEEDED)
     signs = test_images(workdir, data, all_images=all_images, say=say)
-    scores = score(predict(workdir.load_model(), signs.test.images), signs.test.labels, signs.class_names)
+    model = workdir.load_model()
+    scores = score(predict(model, signs.test.images), signs.test.labels, signs.class_names)
     if out is not None:
-        write(Workdir(out), record, signs, scores, log=None)
+        write(Workdir(out), record, signs, scores, log=None, model=model, space=feature_space_of(workdir))
     return scores
 
 
@@ -163,7 +168,13 @@ def predict(model, images, batch_size=64):
     return probabilities
 
 
-def write(workdir, record, signs, scores, log):
+def computed(function, images):
+    """What a function makes of images uint8 `(N, H, W, 3)`, which may lie on the disk: `(N, ...)`."""
+    pieces = chunks(images, 1024) if isinstance(images, StoredImages) else [images]
+    return np.concatenate([function(piece) for piece in pieces])
+
+
+def write(workdir, record, signs, scores, log, model, space):
     """Draws the figures of a finished run and its page into a folder.
 
     Args:
@@ -172,13 +183,17 @@ def write(workdir, record, signs, scores, log):
         signs: the `SignsSet` whose test images were looked at.
         scores: the `Scores` on them.
         log: the columns of the training log for the curves, or None.
+        model: the run's `keras.Model`, which says where it looked.
+        space: its `FeatureSpace`; None for a run of an earlier version.
     """
     smoothing = record["recipe"].get("label_smoothing")
     floor = smoothed_floor(smoothing, len(signs.class_names)) if smoothing else None
+    images = signs.test.images
     pictures = {
         "curves": log and figures.curves(log, workdir / "curves.png", test_accuracy=scores.accuracy, floor=floor),
         "confusion": figures.confusion(scores, workdir / "confusion.png"),
-        "mistakes": figures.mistakes(signs.test.images, scores, workdir / "mistakes.png"),
+        "reliability": figures.reliability(scores, workdir / "reliability.png", record.get("calibration")),
+        "mistakes": figures.mistakes(images, scores, workdir / "mistakes.png", maps=_reasons(model, images, scores)),
     }
     result = record.get("result", {})
     summary = {
@@ -189,6 +204,7 @@ def write(workdir, record, signs, scores, log):
         "command": record["command"],
         "balanced": record["recipe"].get("class_weights", False),
         "floor": floor,
+        "unlike": _unlike(space, model, images),
     }
     settings = {key: record[key] for key in _SETTINGS if record.get(key) is not None}
     html_report(
@@ -200,3 +216,23 @@ def write(workdir, record, signs, scores, log):
         log=log,
         settings=settings,
     )
+
+
+def feature_space_of(workdir):
+    """The `FeatureSpace` of a run; None where an earlier version made the run."""
+    return FeatureSpace.load(workdir / FEATURES) if (workdir / FEATURES).exists() else None
+
+
+def _unlike(space, model, images):
+    """How many images are unlike those of the training, a number; None where that is not known."""
+    return None if space is None else int((space.distances(computed(embedding(model), images)) > space.limit).sum())
+
+
+def _reasons(model, images, scores):
+    """Grad-CAM of the wrong answer for each mistake that is drawn, float32 `(M, H, W)`; None where there is none."""
+    shown = scores.mistakes[: figures.MOST_MISTAKES]
+    if not shown:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a map of zeros is seen: its image is grey
+        return grad_cam(model, np.stack([images[each.index] for each in shown]), [each.predicted for each in shown])

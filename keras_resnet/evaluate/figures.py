@@ -12,11 +12,13 @@ import numpy as np
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, NEUTRAL, ORANGE
-from keras_resnet.evaluate.metrics import Scores, percent
+from keras_resnet.evaluate.metrics import Scores, percent, wilson_interval
+from keras_resnet.explain.heatmaps import overlay
 
 POINTS = 72  # in an inch
 SMALLEST = 5.5  # points of a letter, and of what a name in a column takes
 LONGEST_SIDE = 20  # inches
+MOST_MISTAKES = 12
 
 
 def curves(log: dict, path: str | PathLike, test_accuracy: float | None = None, floor: float | None = None) -> str | PathLike:
@@ -87,7 +89,51 @@ def confusion(scores: Scores, path: str | PathLike) -> str | PathLike:
     return drawing.write(figure, path)
 
 
-def mistakes(images: np.ndarray, scores: Scores, path: str | PathLike, limit: int = 12) -> str | PathLike | None:
+def reliability(scores: Scores, path: str | PathLike, calibration: dict | None = None) -> str | PathLike:
+    """Draws how often a network is right against how sure it is.
+
+    Args:
+        scores: `Scores`.
+        path: the PNG to write.
+        calibration: what a run's record says of its temperature, or None for a network without one.
+
+    Returns:
+        `path`.
+    """
+    figure = drawing.new_figure(5.6, 5.2)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    sure, right, images = (
+        np.array([getattr(row, name) for row in scores.reliability]) for name in ("confidence", "accuracy", "images")
+    )
+    upper.plot((0, 1), (0, 1), color=FAINT, linestyle=(0, (5, 3)), linewidth=1.3, label="as sure as right", zorder=1)
+    low, high = np.array([wilson_interval(round(p * n), int(n)) for p, n in zip(right, images, strict=True)]).T
+    upper.vlines(sure, low, high, color=GRID, linewidth=4, label="95 % interval of the bin")
+    upper.scatter(sure, right, color=BLUE, s=28, label="images of about one confidence", zorder=3)
+    upper.set(ylim=(-0.02, 1.04), xlim=(-0.02, 1.02))
+    upper.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left")
+    lower.bar(sure, images, width=0.04, color=GRID)
+    fact = f"expected calibration error {percent(scores.calibration_error, 1)} on {scores.images:,} test images"
+    if calibration is not None:
+        fact += f"; temperature {calibration['temperature']:.2f}"
+    drawing.title(upper, "Right by confidence", fact)
+    for axes, name in ((upper, "Right"), (lower, "Images")):
+        drawing.style(axes)
+        axes.set_ylabel(name, color=FAINT, fontsize=9)
+    _in_percent(upper.yaxis)
+    _in_percent(lower.xaxis)
+    lower.set_xlabel("Probability of the answer", color=FAINT, fontsize=9)
+    return drawing.write(figure, path)
+
+
+def _in_percent(axis):
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+
+
+def mistakes(
+    images: np.ndarray, scores: Scores, path: str | PathLike, limit: int = MOST_MISTAKES, maps: np.ndarray | None = None
+) -> str | PathLike | None:
     """Draws the wrong images of which the network was most certain.
 
     Args:
@@ -95,6 +141,7 @@ def mistakes(images: np.ndarray, scores: Scores, path: str | PathLike, limit: in
         scores: their `Scores`.
         path: the PNG to write; where there are no mistakes an older file of this name is removed.
         limit: the most images to show.
+        maps: float `(M, H, W)`, for each image shown where the network looked, drawn over the image beside it; None for none.
 
     Returns:
         `path`, or None where there are no mistakes: then there is no file.
@@ -112,19 +159,60 @@ def mistakes(images: np.ndarray, scores: Scores, path: str | PathLike, limit: in
         path.unlink(missing_ok=True)
         return None
     texts = [_mistake_text(mistake, scores.classes) for mistake in shown]
-    rows = math.ceil(len(shown) / 6)
-    columns = math.ceil(len(shown) / rows)
-    lines = max(text.count("\n") for text in texts) + 1
-    figure = drawing.new_figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4, clear=True)
-    for place, (mistake, text) in enumerate(zip(shown, texts, strict=True), start=1):
-        axes = figure.add_subplot(rows, columns, place)
-        axes.imshow(images[mistake.index], interpolation="nearest")
-        axes.set_axis_off()
-        axes.set_title(text, fontsize=9, color=NEUTRAL, parse_math=False)
+    cells = [(images[mistake.index], text) for mistake, text in zip(shown, texts, strict=True)]
+    if maps is not None:
+        cells = [cell for pair in zip(cells, _overlaid(cells, maps), strict=True) for cell in pair]
     fact = f"{len(scores.mistakes):,} of {scores.images:,} test images wrong"
     more = f"; the {len(shown)} most confident" if len(shown) < len(scores.mistakes) else ""
-    figure.suptitle(fact + more, color=NEUTRAL, fontsize=11)
+    return _gallery(cells, fact + more, path)
+
+
+def doubtful(images, doubts, class_names, path):
+    """Draws images whose labels may be wrong.
+
+    Args:
+        images: uint8 `(N, H, W, 3)`, RGB.
+        doubts: list of `labels.Doubt`, in the order in which they are drawn.
+        class_names: of the labels.
+        path: the PNG to write; without doubts an older file of this name is removed.
+
+    Returns:
+        `path`, or None without doubts.
+    """
+    if not doubts:
+        Path(path).unlink(missing_ok=True)
+        return None
+    names = [drawing.short(name) for name in class_names]
+    texts = [f"label {names[each.label]},\nlooks like {names[each.suggested]}" for each in doubts]
+    cells = [(images[each.index], text) for each, text in zip(doubts, texts, strict=True)]
+    return _gallery(cells, "Labels that may be wrong, the most doubtful first", path)
+
+
+def neighbors(image, others, classes, similarities, path):
+    """Draws an image, and beside it others with their classes and how like it they are, -1 to 1; returns `path`."""
+    texts = [f"{drawing.short(name)} ({like:.2f})" for name, like in zip(classes, similarities, strict=True)]
+    return _gallery([(image, "the photograph"), *zip(others, texts, strict=True)], "The training images most like it", path)
+
+
+def _gallery(cells, heading, path):
+    """Images `(pixels, text)` in rows of up to six, an even number of columns, so that pairs stay side by side."""
+    rows = math.ceil(len(cells) / 6)
+    columns = math.ceil(len(cells) / rows)
+    columns += columns % 2 if rows > 1 else 0
+    lines = max(text.count("\n") for _, text in cells) + 1
+    figure = drawing.new_figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4, clear=True)
+    for place, (pixels, text) in enumerate(cells, start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        axes.imshow(pixels, interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(text, fontsize=9, color=NEUTRAL, parse_math=False)
+    figure.suptitle(heading, color=NEUTRAL, fontsize=11)
     return drawing.write(figure, path)
+
+
+def _overlaid(cells, maps):
+    """The images of cells under their maps."""
+    return [(overlay(np.asarray(image), heatmap), "why") for (image, _), heatmap in zip(cells, maps, strict=True)]
 
 
 def _mistake_text(mistake, classes):

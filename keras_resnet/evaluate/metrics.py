@@ -44,6 +44,15 @@ class Mistake:
     probability: float
 
 
+@dataclass(frozen=True)
+class Bin:
+    """Images of about one confidence: how many, their mean confidence, and the fraction of them that are right."""
+
+    images: int
+    confidence: float
+    accuracy: float
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """What `score` returns.
@@ -59,6 +68,7 @@ class Scores:
         confusion: int64 `(k, k)`, read-only; rows are the true class, columns the predicted one.
         per_class: one `ClassScore` a class, in the order of the class names.
         mistakes: every wrong image, the most confident first.
+        reliability: tuple of `Bin`, those of `reliability`.
     """
 
     images: int
@@ -70,6 +80,7 @@ class Scores:
     confusion: np.ndarray
     per_class: tuple[ClassScore, ...]
     mistakes: tuple[Mistake, ...]
+    reliability: tuple[Bin, ...]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -118,7 +129,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[s
         DataError: the arguments are not of that form or do not fit each other.
     """
     names = tuple(str(name) for name in class_names)
-    probabilities, labels = _checked(probabilities, labels, len(names))
+    probabilities, labels = checked(probabilities, labels, len(names))
     predicted = probabilities.argmax(axis=1)
     matrix = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(matrix, (labels, predicted), 1)
@@ -136,6 +147,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[s
         confusion=matrix,
         per_class=per_class,
         mistakes=_mistakes(probabilities, labels, predicted),
+        reliability=reliability(probabilities, labels),
     )
 
 
@@ -193,12 +205,22 @@ def calibration_error(probabilities, labels, bins=CALIBRATION_BINS):
     Returns:
         A float, 0 (calibrated) to 1.
     """
+    rows = reliability(probabilities, labels, bins)
+    return sum(row.images * abs(row.accuracy - row.confidence) for row in rows) / len(labels)
+
+
+def reliability(probabilities, labels, bins=CALIBRATION_BINS):
+    """How often a network is right where it is sure to some degree; arguments as for `calibration_error`.
+
+    Returns:
+        A tuple of `Bin`, the least confident first; bins without images are left out.
+    """
     probabilities, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    members = (place == number for number in np.unique(place))
+    return tuple(Bin(int(each.sum()), float(confidence[each].mean()), float(right[each].mean())) for each in members)
 
 
 def percent(fraction, decimals=0):
@@ -211,7 +233,7 @@ def percent(fraction, decimals=0):
     return f"{100 * fraction:.{decimals}f} %"
 
 
-def _checked(probabilities, labels, classes):
+def checked(probabilities, labels, classes):
     """The two arrays as float64 and int64, or a `DataError` that says what is wrong with them."""
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or probabilities.shape[1] != classes or not len(probabilities):

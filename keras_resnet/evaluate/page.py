@@ -25,7 +25,16 @@ _FIGURES = {
         "at its end.",
     ),
     "confusion": ("Confusion matrix", "Rows are the true class, columns the predicted one; each cell counts images."),
-    "mistakes": ("Most confident mistakes", "In brackets the probability that the network gave its wrong answer."),
+    "reliability": (
+        "How far to believe a probability",
+        "Test images by the probability of the network's answer: how many of them it named rightly, and below how many there "
+        "are. Above the line it was less sure than right, below it surer.",
+    ),
+    "mistakes": (
+        "Most confident mistakes",
+        "In brackets the probability that the network gave its wrong answer. Beside each image, in orange, the parts that "
+        "spoke for that answer (Grad-CAM of the deepest feature map of at least 7 x 7); grey where nothing did.",
+    ),
 }
 
 _STYLE = """
@@ -104,10 +113,10 @@ def html_report(
             heading), ``epochs``, ``seconds`` (of training), ``images_per_second`` (of training), ``floor`` (the least loss
             that the smoothed labels of its training leave), ``command`` (what reproduces the run), ``balanced`` (whether the
             balanced accuracy stands beside the accuracy; it does so too where the classes of the test set differ much in
-            size). Other keys are passed over.
+            size), ``unlike`` (how many test images are unlike those of the training). Other keys are passed over.
         scores: `Scores` on the test set.
-        figures: dict of ``curves``, ``confusion``, ``mistakes`` -> PNG file, or None for one that is not there. Other
-            names are shown after these, under their own name.
+        figures: dict of ``curves``, ``confusion``, ``reliability``, ``mistakes`` -> PNG file, or None for one that is not
+            there. Other names are shown after these, under their own name.
         log: dict of column -> list of floats, one an epoch, for a table of all epochs.
         settings: dict of the recipe, versions and so on; a dict among its values becomes a table of its own.
 
@@ -124,7 +133,7 @@ def html_report(
         elif name == "mistakes" and not scores.mistakes:
             sections.append(f"<h2>Mistakes</h2>\n<p>None on {scores.images:,} test images.</p>")
         if name == "confusion":
-            sections.append(_classes(scores, _balanced(summary, scores)))
+            sections.append(_classes(scores, _balanced(summary, scores), summary.get("unlike")))
     sections += [_settings(settings or {}), _command(summary), _epochs(log or {}), _foot(scores)]
     return write_document(path, title, filter(None, sections))
 
@@ -235,7 +244,7 @@ def _figure(name, path, scores, more):
     return f"<h2>{escape(heading)}</h2>\n<figure>\n{picture}\n<figcaption>{escape(caption + more)}</figcaption>\n</figure>"
 
 
-def _classes(scores, balanced):
+def _classes(scores, balanced, unlike):
     mean = f"Balanced accuracy (mean recall) {percent(scores.balanced_accuracy, 1)}; expected" if balanced else "Expected"
     rows = "".join(
         f"<tr><th>{escape(row.name)}</th><td>{row.images:,}</td>"
@@ -246,10 +255,17 @@ def _classes(scores, balanced):
         '<h2>Classes</h2>\n<div class="wide">\n<table>\n<thead><tr><th>Class</th><th>Images</th><th>Precision</th>'
         f"<th>Recall</th><th>F1</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
         f"<p>{mean} calibration error "
-        f"{percent(scores.calibration_error, 1)} (15 bins).</p>\n"
+        f"{percent(scores.calibration_error, 1)} (15 bins).{_unlike(scores, unlike)}</p>\n"
         '<p class="faint">Precision: of the images given this class, the share that are of it. Recall: of the images '
         "of this class, the share given it. F1: the harmonic mean of the two. A dash: undefined, no such images.</p>"
     )
+
+
+def _unlike(scores, count):
+    """How many test images are unlike those of the training, a sentence; nothing where that is not known."""
+    if count is None:
+        return ""
+    return f" By the network's features {count:,} of the {scores.images:,} test images are unlike those that it was trained on."
 
 
 def _share(fraction):

@@ -38,13 +38,14 @@ def photos(rows: Sequence, class_names: Sequence[str], path: str | PathLike) -> 
     grid = figure.add_gridspec(len(rows), 3, width_ratios=(1.25, 0.8, 1.1))
     for place, (name, photo, crop, probabilities, warning) in enumerate(rows):
         left, middle, right = (figure.add_subplot(grid[place, column]) for column in range(3))
-        _draw_photo(left, name, photo, crop.shape)
+        draw_photo(left, name, photo, crop.shape)
         _draw_crop(middle, crop)
         _draw_bars(right, np.asarray(probabilities), class_names, warning)
     return drawing.write(figure, path)
 
 
-def _draw_photo(axes, name, photo, shape):
+def draw_photo(axes, name, photo, shape):
+    """A photograph ``uint8 (H, W, 3)``, the part marked that has the shape of ``shape``, which begins with height and width."""
     from matplotlib.patches import Rectangle
     from PIL import Image
 
@@ -57,14 +58,14 @@ def _draw_photo(axes, name, photo, shape):
     axes.add_patch(frame)
     axes.set_axis_off()
     part = "square" if shape[0] == shape[1] else "marked part"
-    _title(axes, drawing.short(name), f"{width} x {height} pixels; the network is given the {part}")
+    title(axes, drawing.short(name), f"{width} x {height} pixels; the network is given the {part}")
 
 
 def _draw_crop(axes, crop):
     axes.imshow(crop, interpolation="nearest")
     axes.set(xticks=(), yticks=())
     axes.spines[:].set(color=ORANGE, linewidth=2)
-    _title(axes, "What the network sees", f"{crop.shape[1]} x {crop.shape[0]} pixels")
+    title(axes, "What the network sees", f"{crop.shape[1]} x {crop.shape[0]} pixels")
 
 
 def _draw_bars(axes, probabilities, class_names, warning):
@@ -86,11 +87,12 @@ def _draw_bars(axes, probabilities, class_names, warning):
     axes.spines[:].set_visible(False)
     axes.tick_params(colors=FAINT, labelsize=9, length=0)
     axes.tick_params(axis="y", colors=INK)
-    _title(axes, f"It says {drawing.short(class_names[best])}", f"with {percent(probabilities[best], 1)}")
+    title(axes, f"It says {drawing.short(class_names[best])}", f"with {percent(probabilities[best], 1)}")
     if warning:
         axes.set_xlabel(textwrap.fill(f"Careful: {warning}", 48), color=ORANGE, fontsize=8, loc="left", parse_math=False)
 
 
-def _title(axes, name, fact):
+def title(axes, name, fact):
+    """A bold name above small axes, and under it a fact about what they show."""
     axes.set_title(f"{name}\n", loc="left", color=INK, fontsize=10, fontweight="bold", parse_math=False)
     axes.text(0, 1.03, fact, transform=axes.transAxes, color=FAINT, fontsize=8)

@@ -10,7 +10,9 @@ from PIL import Image
 from keras_resnet import evaluate
 from keras_resnet.data.photo import cut_photo, read_photo, read_whole_photo, resize, whole_photo
 from keras_resnet.errors import DataError
+from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.evaluation import predict
+from keras_resnet.models.calls import embedding
 from keras_resnet.workdir import Workdir
 
 UNUSUAL = 4  # standard deviations of the training images; of normally distributed values, one in 16,000 lies farther off
@@ -38,6 +40,7 @@ class Predictor:
         workdir = Workdir(run)
         self._model = workdir.load_model()
         self._record = workdir.read("class_names", "data.shape", "data.photos.brightness", "data.photos.contrast")
+        self._space, self._features = evaluation.feature_space_of(workdir), None
         self.class_names = tuple(self._record["class_names"])
         self.image_shape = tuple(self._record["data"]["shape"])
 
@@ -132,7 +135,18 @@ class Predictor:
             mean, spread = self._record["data"]["photos"][name]
             if abs(value - mean) > UNUSUAL * spread:
                 return f"its {name}, {value:.0f}, is far from that of the training images, {mean:.0f} +- {spread:.0f}"
-        return None
+        return self._unlike_by_features(image)
+
+    def _unlike_by_features(self, image):
+        """The same, by the network's own features; None for a run of an earlier version, which has no measure of them."""
+        if self._space is None:
+            return None
+        self._features = self._features or embedding(self._model)
+        [distance] = self._space.distances(self._features(image[None]))
+        if distance <= self._space.limit:
+            return None
+        times = distance / self._space.limit
+        return f"by the network's features it is {times:.2f} times as far from the training images as nearly all good ones are"
 
 
 def _several(photographs):

@@ -76,7 +76,7 @@ def terms(x, weights, biases, c, activation):
 
 def automatic(x, weights, biases, c, activation):
     """dJ/dW[l] for every layer by the automatic differentiation of Keras's backend, in float64."""
-    from keras_resnet.lab.autodiff import native, vjp
+    from keras_resnet.autodiff import native, vjp
 
     ops = native()
     g = getattr(ops, activation)

@@ -113,7 +113,7 @@ def slopes_by_length(pieces, pixels, labels):
     """
     from keras import ops
 
-    from keras_resnet.lab.autodiff import vjp
+    from keras_resnet.autodiff import vjp
 
     stem, *blocks, head = pieces
     maps = [_call(stem, pixels)]

@@ -113,7 +113,7 @@ def _products(jacobians, blocks):
 
 def _automatic(functions, h):
     """dy/dx and dy/df1, `(D, D)` each, by the backend's automatic differentiation in float64."""
-    from keras_resnet.lab.autodiff import native, vjp
+    from keras_resnet.autodiff import native, vjp
 
     ops = native()
 

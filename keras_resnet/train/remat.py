@@ -11,6 +11,7 @@ import types
 
 import keras
 
+from keras_resnet.models import calls
 from keras_resnet.models.graph import functional, steps
 
 LONGEST = 12  # steps of a part where a network has no blocks
@@ -56,17 +57,7 @@ def held(model):
 
 def cuts(model):
     """The steps behind which a single map goes on: their numbers, in order, of `models.graph.steps`."""
-    order = steps(model)
-    last = {}  # a step -> the last that reads it
-    for step in order:
-        for number in step.inputs:
-            last[number] = step.index
-    found, reach = [], -1
-    for step in order[:-1]:
-        if reach <= step.index:  # nothing before this step is read behind it
-            found.append(step.index)
-        reach = max(reach, last.get(step.index, -1))
-    return found
+    return calls.cuts([step.inputs for step in steps(model)])
 
 
 def _parts(model):

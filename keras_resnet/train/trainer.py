@@ -12,10 +12,12 @@ from keras_resnet.data import recognition
 from keras_resnet.data.pipeline import Batches, EpochNumber, faults_told, feed
 from keras_resnet.environment import deterministic, keep_memory
 from keras_resnet.errors import RunError, WeightsError
-from keras_resnet.evaluate import evaluation
+from keras_resnet.evaluate import evaluation, feature_space
+from keras_resnet.evaluate.calibration import fit_temperature
 from keras_resnet.evaluate.metrics import smoothed_floor
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
+from keras_resnet.models.calls import divide_logits, embedding
 from keras_resnet.train import callbacks
 from keras_resnet.train.arguments import configure, recorded
 from keras_resnet.train.checkpoint import Checkpoint, restore
@@ -29,7 +31,7 @@ from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, again, c
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
-from keras_resnet.workdir import IMAGES, Workdir
+from keras_resnet.workdir import FEATURES, IMAGES, Workdir
 
 
 @dataclass(frozen=True)
@@ -235,9 +237,40 @@ def _train(setup, workdir, record, stage):
         if setup.config.recipe.recalibrate:
             say("Re-estimating the statistics of batch normalisation on the training images")
             recalibrate_batch_norm(network, setup.images.train.images)
+        calibration = _calibrate(network, setup)
         with _disk_faults_told(workdir, record):
+            workdir.write({**workdir.read(), "calibration": calibration})
+            _feature_space(network, setup.images).save(workdir / FEATURES)
             _save(network, workdir)
     return speed
+
+
+def _feature_space(network, images):
+    """The network's features of training images, and how far off an image is to be to count as unlike them."""
+    features, chosen = embedding(network), feature_space.kept(len(images.train))
+    train = images.train.chosen(chosen)
+    images_kept = feature_space.small(train.images)
+    space = feature_space.FeatureSpace(evaluation.computed(features, train.images), train.labels, images_kept)
+    good = images.validation if images.validation is not None and len(images.validation) > 1 else train
+    return feature_space.with_limit(space, evaluation.computed(features, good.images))
+
+
+def _calibrate(network, setup):
+    """Divides the network's logits by the temperature at which the validation images are most likely.
+
+    It is a part of the last layer's weights from then on, so that whatever takes the network gives these probabilities.
+
+    Returns:
+        What the record keeps of it; None without validation images.
+    """
+    validation = setup.images.validation
+    if validation is None:
+        setup.options.say("Without validation images probabilities are not calibrated: they may be too sure or not sure enough")
+        return None
+    found = fit_temperature(evaluation.predict(network, validation.images), validation.labels)
+    divide_logits(network, found.temperature)
+    setup.options.say(found.text)
+    return found.to_json()
 
 
 def _opening(setup, done):
@@ -337,7 +370,7 @@ def _finish(workdir, setup, speed):
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
     if record["data"]["fingerprint"] != setup.images.fingerprint:
         record["result"]["tested_on"] = setup.images.fingerprint
-    evaluation.write(workdir, record, signs, scores, log)
+    evaluation.write(workdir, record, signs, scores, log, workdir.load_model(), evaluation.feature_space_of(workdir))
     workdir.write(record)
 
 

@@ -190,3 +190,38 @@ def test_a_digit_or_size_that_cannot_be_drawn_is_named():
         synthetic.draw_hand_sign(6, generator)
     with pytest.raises(DataError, match="^Cannot draw a hand sign of size 15; expected 16 pixels or more.$"):
         synthetic.draw_hand_sign(1, generator, 15)
+
+
+def test_masks_hold_the_hand_from_the_wrist_on_and_nothing_else():
+    """Fingertips and knuckles, moved by the camera of the same draw, are in the mask; the arm below the wrist is not."""
+    for number in range(60):
+        pose = hand.sample_pose(number % 6, generator := np.random.default_rng([number, 1]))
+        camera = synthetic._camera(pose, generator, 64)
+        _, mask = synthetic.draw_with_mask(number % 6, np.random.default_rng([number, 1]), 64)
+
+        def shown(points, camera=camera, mask=mask):
+            x, y, w = camera @ np.column_stack([np.array(points), np.ones(len(points))]).T
+            column, row = (x / w).astype(int), (y / w).astype(int)
+            inside = (column >= 0) & (column < 64) & (row >= 0) & (row < 64)
+            return mask[row[inside], column[inside]]
+
+        tips = [hand.finger_line(pose, finger)[-1] for finger in hand.FINGERS if finger in pose.out]
+        assert shown([*tips, (0.25, 0.8), (0, 0.6), (-0.2, 0.7)]).all()
+        assert not shown([(0, -0.15), (0.05, -0.4), (-1.2, 0.5), (1.2, 0.5)]).any()
+        assert 0.05 < mask.mean() < 0.45
+
+
+def test_masks_are_those_of_the_images():
+    """Brightness along the outline: the images differ more across it than along a copy of it that is moved away."""
+    splits = synthetic.synthetic_splits(3, train_images=24, test_images=12)
+    masks = synthetic.synthetic_masks(3, train_images=24, test_images=12)
+    contrasts = []
+    for split, part in zip(splits, masks, strict=True):
+        assert part.shape == (len(split), 64, 64) and part.dtype == bool
+        for image, mask in zip(split.images.astype(float), part, strict=True):
+            other = np.roll(mask, 32, axis=1)
+            contrasts.append([np.abs(image[each].mean(axis=0) - image[~each].mean(axis=0)).sum() for each in (mask, other)])
+    right, moved = np.array(contrasts).T
+    assert (right > moved).mean() > 0.9
+    with pytest.raises(DataError, match="seed=-1"):
+        synthetic.synthetic_masks(-1)

@@ -262,6 +262,17 @@ def test_public_names():
         evaluate.nothing  # noqa: B018
 
 
+def test_reliability_is_drawn_where_confidence_and_accuracy_are(tmp_path, kept):
+    sure = np.array([0.55, 0.75, *[0.97] * 58])
+    scores = score(np.stack([sure, 1 - sure], axis=1), (np.arange(60) < 2).astype(int), ["no", "yes"])
+    path = figures.reliability(scores, tmp_path / "reliability.png", {"temperature": 0.5})
+    upper, lower = kept[0].axes
+    points = upper.collections[1].get_offsets()
+    np.testing.assert_allclose(points, [(row.confidence, row.accuracy) for row in scores.reliability])
+    assert [bar.get_height() for bar in lower.patches] == [1, 1, 58] and "temperature 0.50" in upper.texts[0].get_text()
+    assert figures.BLUE in colors(path)
+
+
 def test_the_least_loss_of_smoothed_labels_is_drawn_where_there_is_one(tmp_path, kept):
     figures.curves(LOG, tmp_path / "curves.png", floor=0.25)
     figures.curves(LOG, tmp_path / "plain.png")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_resnet.errors import DataError
-from keras_resnet.evaluate.metrics import calibration_error, percent, score, smoothed_floor, wilson_interval
+from keras_resnet.evaluate.metrics import Bin, calibration_error, percent, reliability, score, smoothed_floor, wilson_interval
 
 # Seven images of three classes; the fourth class has none and is never predicted.
 PROBABILITIES = np.array(
@@ -107,6 +107,15 @@ def test_wilson_is_exact_at_the_ends():
         assert wilson_interval(0, total)[0] == 0.0 and wilson_interval(total, total)[1] == 1.0
         assert low == pytest.approx(1.959964**2 / (total + 1.959964**2))
         assert high == pytest.approx(1 - low)
+
+
+def test_reliability_by_hand():
+    """Confidences 0.9, 0.9, 0.9, 0.6, 0.5 in bins of a tenth: (0.4, 0.5], (0.5, 0.6], (0.8, 0.9]."""
+    probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1], [0.4, 0.6], [0.5, 0.5]])
+    rows = reliability(probabilities, np.array([0, 1, 1, 1, 1]), bins=10)
+    assert [(row.images, row.accuracy) for row in rows] == [(1, 0.0), (1, 1.0), (3, pytest.approx(2 / 3))]
+    assert [row.confidence for row in rows] == pytest.approx([0.5, 0.6, 0.9])
+    assert isinstance(rows[0], Bin)
 
 
 def test_calibration_error_by_hand():

@@ -92,8 +92,8 @@ def test_the_parts_of_a_net_are_the_net(small_net):
 def test_the_gradients_of_all_path_lengths_add_up_to_the_gradient(small_net):
     from keras import ops
 
+    from keras_resnet.autodiff import vjp
     from keras_resnet.lab import training
-    from keras_resnet.lab.autodiff import vjp
     from keras_resnet.lab.ensemble import slopes_by_length
 
     network, split = small_net

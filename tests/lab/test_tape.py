@@ -83,7 +83,7 @@ def test_numpy_blocks_are_the_catalogues_on_maps_of_one_pixel(kind):
 
 
 def test_automatic_differentiation_is_the_tapes():
-    from keras_resnet.lab.autodiff import native, vjp
+    from keras_resnet.autodiff import native, vjp
 
     ops = native()
 

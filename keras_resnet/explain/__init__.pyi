@@ -1,0 +1,11 @@
+from keras_resnet.explain.checks import cascading_randomization as cascading_randomization
+from keras_resnet.explain.checks import deletion as deletion
+from keras_resnet.explain.checks import insertion as insertion
+from keras_resnet.explain.gradients import grad_cam as grad_cam
+from keras_resnet.explain.gradients import grad_cam_plus_plus as grad_cam_plus_plus
+from keras_resnet.explain.gradients import integrated_gradients as integrated_gradients
+from keras_resnet.explain.heatmaps import Heatmaps as Heatmaps
+from keras_resnet.explain.heatmaps import overlay as overlay
+from keras_resnet.explain.methods import METHODS as METHODS
+from keras_resnet.explain.perturbation import occlusion as occlusion
+from keras_resnet.explain.perturbation import rise as rise
