@@ -25,7 +25,7 @@ TIERS = (
     {"resnet50"},
     {"evaluate"},
     {"train"},
-    {"inference"},
+    {"deploy"},
     {"lab", "compat", "grade"},
     {"bench"},
     {"cli", "demo"},

@@ -20,7 +20,7 @@ def run(arguments):
     load_keras()
     import numpy as np
 
-    from keras_resnet.inference import Predictor
+    from keras_resnet.deploy import Predictor
 
     predictor = Predictor(arguments.run)
     images = np.stack([predictor.photo(photo) for photo in arguments.photos])

@@ -165,6 +165,29 @@ def wilson_interval(correct, total, z=Z_95):
     return low, high
 
 
+def paired_interval(gained, lost, total, z=Z_95):
+    """An interval of the difference of two classifiers' accuracies on the same images, `(low, high)` in [-1, 1].
+
+    Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine 24,
+    section 2: Wald's interval with half a pair added to each of the four cells, so that equal answers on a few images do not
+    pass for certainty.
+
+    Args:
+        gained: images that only the second one has right.
+        lost: images that only the first one has right.
+        total: all images, at least 1.
+        z: standard normal quantile; the default gives 95 %.
+
+    Raises:
+        DataError: `total` is not positive, or the others do not fit into it.
+    """
+    if total < 1 or min(gained, lost) < 0 or gained + lost > total:
+        raise DataError(f"No interval for {gained} gained and {lost} lost of {total} images; expected counts of some images")
+    images, difference = total + 2, (gained - lost) / (total + 2)
+    margin = z * math.sqrt(((gained + lost + 1) / images - difference**2) / images)
+    return max(-1.0, difference - margin), min(1.0, difference + margin)
+
+
 def calibration_error(probabilities, labels, bins=CALIBRATION_BINS):
     """Expected calibration error: |accuracy - mean confidence| averaged over bins of confidence, weighted by images.
 
