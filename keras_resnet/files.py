@@ -160,7 +160,7 @@ def whole(path, suffix=""):
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
-        with open(temporary, "rb") as stream:
+        with open(temporary, "r+b") as stream:  # Windows flushes no file that is open for reading alone
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as problem:

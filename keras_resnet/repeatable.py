@@ -188,12 +188,20 @@ def _onednn_in_tensorflow():
 def _torch():
     import torch
 
-    cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return {
-        "devices": cards or ["CPU"],
+        "devices": _cards_of_torch(torch) or ["CPU"],
         "threads": {"intra": torch.get_num_threads(), "inter": torch.get_num_interop_threads()},
         "onednn": bool(torch.backends.mkldnn.is_available()),
     }
+
+
+def _cards_of_torch(torch):
+    """The devices beside the processor, in the order in which Keras takes the first kind (keras/src/backend/torch/core.py)."""
+    if torch.backends.mps.is_available():
+        return ["Apple GPU (MPS)"]
+    if cards := [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]:
+        return cards
+    return [torch.xpu.get_device_name(number) for number in range(torch.xpu.device_count())]
 
 
 def _jax():

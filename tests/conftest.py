@@ -71,3 +71,25 @@ def command(tmp_path):
         return done
 
     return call
+
+
+@pytest.fixture
+def site(monkeypatch, tmp_path):
+    """A server with a known file, a cache of its own, and no pauses."""
+    import local_server as web
+    from downloads import CONTENT, known
+
+    from keras_resnet.weights import download, registry
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(download, "PAUSES", (0, 0, 0))
+    site = web.Site(CONTENT)
+    monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(site.url()))
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "models" / "keras_resnet"

@@ -1,6 +1,7 @@
 """What importing costs, what is public, and that modules import from earlier tiers alone."""
 
 import ast
+import importlib
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ PACKAGE = ROOT / "keras_resnet"
 TIERS = (
     {"text"},
     {"version", "errors", "backend", "cpu", "names"},
-    {"files", "fonts", "repeatable"},
+    {"files", "fonts", "lazy", "repeatable"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
@@ -69,6 +70,9 @@ def test_every_public_name_is_there():
     for name in keras_resnet.__all__:
         assert getattr(keras_resnet, name) is not None
     assert dir(keras_resnet) == sorted(keras_resnet.__all__)
+    for stub in PACKAGE.rglob("*.pyi"):
+        package = importlib.import_module(".".join(("keras_resnet", *stub.parent.relative_to(PACKAGE).parts)))
+        assert all(getattr(package, name) is not None for name in package.__all__)
     with pytest.raises(AttributeError, match="no attribute 'ResNet51'"):
         getattr(keras_resnet, "ResNet51")  # noqa: B009
 

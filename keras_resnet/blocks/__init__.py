@@ -4,18 +4,6 @@
 turns "a 3x3 convolution here" into a layer of the right name, padding and bias, or into a count of its parameters.
 """
 
-import importlib
+from keras_resnet import lazy
 
-_HOME = {"conv_block": "residual", "identity_block": "residual"}
-
-__all__ = ["conv_block", "identity_block"]
-
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy.attach(__name__)

@@ -3,16 +3,6 @@
 `assignment_v1` (2017 to 2020), `assignment_v2` (2021 to 2023), `assignment_v3` (from 2023 on): star imports for old notebooks.
 """
 
-import importlib
+from keras_resnet import lazy
 
-__all__ = ["assignment_v1", "assignment_v2", "assignment_v3"]
-
-
-def __getattr__(name):
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}.{name}")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy.attach(__name__)

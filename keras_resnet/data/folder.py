@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_resnet.data.groups import read_groups, read_rows
+from keras_resnet.data.groups import key, read_groups, read_rows
 from keras_resnet.data.listing import entries, find_parts, find_photos, left_out
 from keras_resnet.data.memory import check_images
 from keras_resnet.data.photo import height_and_width, read_photo
@@ -132,7 +132,7 @@ def _members(path, groups, files):
     """
     names = {part: [file.relative_to(path).as_posix() for file in photos] for part, photos in files.items()}
     rows = read_rows(groups)
-    names = {part: all_ for part, all_ in names.items() if part in ("train", "all") or rows.keys() >= set(all_)}
+    names = {part: all_ for part, all_ in names.items() if part in ("train", "all") or rows.keys() >= set(map(key, all_))}
     together, _ = read_groups(groups, [name for part in names.values() for name in part])
     ends = np.cumsum([len(part) for part in names.values()])
     members = dict(zip(names, np.split(together, ends[:-1]), strict=True))

@@ -1,6 +1,7 @@
 """Which photographs belong together: a CSV file with the columns `file` and `group`."""
 
 import csv
+import unicodedata
 
 import numpy as np
 
@@ -11,20 +12,29 @@ from keras_resnet.files import irregular
 
 def read_groups(path, names):
     """For each photo in ``names`` its group, int64 `(N,)`, numbered in natural order; and the rows without a photo."""
-    group_of = read_rows(path)
-    missing = [name for name in names if name not in group_of]
+    group_of, keys = read_rows(path), [key(name) for name in names]
+    missing = [name for name, found in zip(names, keys, strict=True) if found not in group_of]
     if missing:
         raise DataError(
             f"{path} has no row for {len(missing):,} of {len(names):,} photographs: {listed(missing)}; "
             f"expected paths like {names[0].rpartition('/')[0]}/name.jpg in the column file"
         )
-    extra = tuple(sorted(set(group_of) - set(names), key=natural))
-    ranks = {group: rank for rank, group in enumerate(sorted({group_of[name] for name in names}, key=natural))}
-    return np.array([ranks[group_of[name]] for name in names], np.int64), extra
+    extra = tuple(sorted(set(group_of) - set(keys), key=natural))
+    ranks = {group: rank for rank, group in enumerate(sorted({group_of[found] for found in keys}, key=natural))}
+    return np.array([ranks[group_of[found]] for found in keys], np.int64), extra
+
+
+def key(name: str) -> str:
+    """A photograph's path as the rows are looked up by it, whichever system wrote the table and whichever has the photographs.
+
+    Windows has backslashes between folders; macOS hands on names with their accents as letters of their own (NFD), where other
+    systems have one letter for both (NFC).
+    """
+    return unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
 
 
 def read_rows(path):
-    """Photograph -> group, both str, as the file says.
+    """Photograph, by its `key`, -> group, both str.
 
     Raises:
         DataError: the file cannot be read, lacks a column, or gives a photograph no group or two.
@@ -45,7 +55,7 @@ def read_rows(path):
         raise DataError(f"{path} has the columns {', '.join(columns) or 'none'}; expected file and group")
     group_of = {}
     for row in rows:
-        file, group = (row["file"] or "").strip().removeprefix("./"), (row["group"] or "").strip()
+        file, group = key(row["file"] or ""), (row["group"] or "").strip()
         if not group or group_of.setdefault(file, group) != group:
             fault = f"two groups, {group_of[file]} and {group}" if group else "no group"
             raise DataError(f"{path} gives {file} {fault}; expected one group for each file")

@@ -3,25 +3,6 @@
 In a notebook cell, `check_identity_block(identity_block)`; at the command line, `keras-resnet grade NOTEBOOK_OR_MODULE`.
 """
 
-import importlib
+from keras_resnet import lazy
 
-# Public name -> the module that holds it.
-_HOMES = {
-    "Grade": "grading",
-    "check_conv_block": "blocks",
-    "check_identity_block": "blocks",
-    "check_resnet50": "network",
-    "grade_file": "process",
-}
-
-__all__ = [*_HOMES]
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"keras_resnet.grade.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy.attach(__name__)

@@ -1,7 +1,6 @@
 """Automatic differentiation by Keras's backend: TensorFlow, JAX or PyTorch, in the precision of what it is given."""
 
 import contextlib
-import functools
 from types import SimpleNamespace
 
 import keras
@@ -47,8 +46,7 @@ def _jax(function, inputs, slope):
 def _torch(function, inputs, slope):
     import torch
 
-    device = keras.ops.zeros(()).device
-    tensors = [torch.as_tensor(each, device=device).requires_grad_() for each in inputs]
+    tensors = [torch.as_tensor(each, device=_torch_device(each)).requires_grad_() for each in inputs]
     value = function(*tensors)
     given = torch.ones_like(value) if slope is None else torch.as_tensor(slope, dtype=value.dtype, device=value.device)
     return value.detach(), torch.autograd.grad(value, tensors, given, materialize_grads=True)
@@ -67,9 +65,18 @@ def native():
         return SimpleNamespace(array=jax.numpy.asarray, matmul=jax.numpy.matmul, relu=jax.nn.relu, tanh=jax.numpy.tanh)
     import torch
 
+    return SimpleNamespace(
+        array=lambda value: torch.as_tensor(value, device=_torch_device(value)),
+        matmul=torch.matmul,
+        relu=torch.relu,
+        tanh=torch.tanh,
+    )
+
+
+def _torch_device(array):
+    """Keras's device; of float64 arrays the processor where that is Apple's GPU, which knows none."""
     device = keras.ops.zeros(()).device
-    array = functools.partial(torch.as_tensor, device=device)
-    return SimpleNamespace(array=array, matmul=torch.matmul, relu=torch.relu, tanh=torch.tanh)
+    return "cpu" if device.type == "mps" and array.dtype == np.float64 else device
 
 
 _VJP = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

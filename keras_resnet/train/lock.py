@@ -3,14 +3,10 @@
 import contextlib
 import os
 
+from keras_resnet import locks
 from keras_resnet.errors import RunError
 from keras_resnet.files import open_own
 from keras_resnet.workdir import LOCK
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 
 @contextlib.contextmanager
@@ -28,7 +24,7 @@ def locked(folder):
         OSError: the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
+    if not locks.known():
         yield
         return
     handle = _take(folder)
@@ -45,7 +41,7 @@ def _take(folder):
     while True:
         handle = open_own(path, os.O_RDWR, RunError)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.take(handle, path)
         except BlockingIOError:
             owner = os.read(handle, 20).decode("ascii", "replace").strip()
             os.close(handle)

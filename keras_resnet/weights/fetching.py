@@ -7,15 +7,10 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from keras_resnet import files
+from keras_resnet import files, locks
 from keras_resnet.errors import WeightsError
 from keras_resnet.text import visible
 from keras_resnet.weights import download, registry
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes at once then hinder each other, and the hash keeps a mixture from passing
-    fcntl = None
 
 
 def fetch(name, folder=None, *, url=None):
@@ -50,7 +45,7 @@ def fetch(name, folder=None, *, url=None):
         with _alone(part) as stream:
             found = _found(row, path, elsewhere=False)  # another process may have brought it while this one waited
             if found:
-                part.unlink()
+                _remove(stream, part)
                 return found
             _fill(row, url, stream, path)
     except OSError as problem:
@@ -124,19 +119,29 @@ def _alone(part):
             try:
                 yield stream
             finally:
-                if _is_at(stream, part) and os.fstat(stream.fileno()).st_size == 0:
-                    part.unlink()
+                if not stream.closed and _is_at(stream, part) and os.fstat(stream.fileno()).st_size == 0:
+                    _remove(stream, part)
             return
 
 
 def _lock(stream):
-    if fcntl is None:
-        return
+    """On Windows two processes at once hinder each other, and the hash keeps a mixture from passing."""
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.take(stream.fileno(), stream.name)
     except BlockingIOError:
         print(visible(f"Waiting for another process that downloads {stream.name}"), file=sys.stderr, flush=True)
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        locks.take(stream.fileno(), stream.name, wait=True)
+
+
+def _release_on_windows(stream):
+    """Closes the file where an open one can be neither renamed nor removed; elsewhere the lock must hold meanwhile."""
+    if not locks.known():
+        stream.close()
+
+
+def _remove(stream, part):
+    _release_on_windows(stream)
+    part.unlink()
 
 
 def _is_at(stream, path):
@@ -163,8 +168,7 @@ def _fill(row, url, stream, path):
     except WeightsError as problem:
         stream.truncate(0)
         raise WeightsError(f"{url} did not send {row.name}: {problem}") from None
-    if fcntl is None:
-        stream.close()  # Windows renames no open file
+    _release_on_windows(stream)
     os.replace(part, path)
 
 

@@ -11,35 +11,11 @@ import urllib.error
 import urllib.request
 
 import local_server as web
-import numpy as np
 import pytest
+from downloads import CONTENT, SHA256, known, refused
 
 from keras_resnet.errors import WeightsError
 from keras_resnet.weights import download, fetch, fetching, registry
-
-CONTENT = np.random.default_rng(0).bytes(150_000)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-def known(url, digest=("sha256", SHA256), name="tiny"):
-    return registry.KnownFile(name, "resnet-tiny", ("chollet",), True, url, digest, 0, None, "the tests")
-
-
-@pytest.fixture
-def site(monkeypatch, tmp_path):
-    """A server with a known file, a cache of its own, and no pauses."""
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(download, "PAUSES", (0, 0, 0))
-    site = web.Site(CONTENT)
-    monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(site.url()))
-    yield site
-    site.close()
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "models" / "keras_resnet"
 
 
 def part_of(cache, content):
@@ -47,14 +23,6 @@ def part_of(cache, content):
     cache.mkdir(parents=True)
     (cache / "tiny.h5.part").write_bytes(content)
     return cache / "tiny.h5.part"
-
-
-def refused(**options):
-    """The one line that a failed download says."""
-    with pytest.raises(WeightsError) as caught:
-        fetch("tiny", **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_a_whole_file_arrives_in_the_cache_and_nothing_else(site, cache, capsys):

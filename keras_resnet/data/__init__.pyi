@@ -1,0 +1,11 @@
+from keras_resnet.data.audit import check as check
+from keras_resnet.data.folder import load_folder as load_folder
+from keras_resnet.data.grid import sample_grid as sample_grid
+from keras_resnet.data.pack import pack_folder as pack_folder
+from keras_resnet.data.sets import SignsSet as SignsSet
+from keras_resnet.data.sets import Split as Split
+from keras_resnet.data.signs import load_signs as load_signs
+from keras_resnet.data.signs import write_signs as write_signs
+from keras_resnet.data.source import load as load
+from keras_resnet.data.split import split_indices as split_indices
+from keras_resnet.data.synthetic import make_synthetic as make_synthetic

@@ -1,0 +1,10 @@
+from keras_resnet.evaluate.comparison import compare as compare
+from keras_resnet.evaluate.evaluation import report as report
+from keras_resnet.evaluate.figures import confusion as confusion
+from keras_resnet.evaluate.figures import curves as curves
+from keras_resnet.evaluate.figures import mistakes as mistakes
+from keras_resnet.evaluate.metrics import Scores as Scores
+from keras_resnet.evaluate.metrics import score as score
+from keras_resnet.evaluate.metrics import wilson_interval as wilson_interval
+from keras_resnet.evaluate.page import html_report as html_report
+from keras_resnet.evaluate.photographs import photos as photos

@@ -1,0 +1,9 @@
+from keras_resnet.lab.experiment import Criterion as Criterion
+from keras_resnet.lab.experiment import Experiment as Experiment
+from keras_resnet.lab.experiment import Result as Result
+from keras_resnet.lab.page import write_page as write_page
+from keras_resnet.lab.registry import EXPERIMENTS as EXPERIMENTS
+from keras_resnet.lab.runner import run as run
+from keras_resnet.lab.store import draw as draw
+from keras_resnet.lab.store import figures_of as figures_of
+from keras_resnet.lab.store import read as read

@@ -1,0 +1,16 @@
+from keras_resnet.models.batch_norm import check_train_eval_gap as check_train_eval_gap
+from keras_resnet.models.batch_norm import recalibrate_batch_norm as recalibrate_batch_norm
+from keras_resnet.models.batch_norm import set_batch_norm_momentum as set_batch_norm_momentum
+from keras_resnet.models.build import create_model as create_model
+from keras_resnet.models.catalog import CATALOG as CATALOG
+from keras_resnet.models.catalog import list_models as list_models
+from keras_resnet.models.catalog import resolve as resolve
+from keras_resnet.models.freezing import freeze as freeze
+from keras_resnet.models.identity import Identity as Identity
+from keras_resnet.models.identity import differences as differences
+from keras_resnet.models.identity import identify as identify
+from keras_resnet.models.imagenet import decode_predictions as decode_predictions
+from keras_resnet.models.lineages import LINEAGES as LINEAGES
+from keras_resnet.models.preprocess import preprocess_input as preprocess_input
+from keras_resnet.models.pyramid import features as features
+from keras_resnet.models.spec import ModelSpec as ModelSpec

@@ -1,0 +1,11 @@
+from keras_resnet.train.distribute import join as join
+from keras_resnet.train.dry_run import Plan as Plan
+from keras_resnet.train.dry_run import plan as plan
+from keras_resnet.train.group import find_group as find_group
+from keras_resnet.train.layer_rates import LayerRatesAdamW as LayerRatesAdamW
+from keras_resnet.train.network import training_model as training_model
+from keras_resnet.train.options import Options as Options
+from keras_resnet.train.recipe import Recipe as Recipe
+from keras_resnet.train.recipes import RECIPES as RECIPES
+from keras_resnet.train.trainer import Outcome as Outcome
+from keras_resnet.train.trainer import run as run
