@@ -92,7 +92,7 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-COMMANDS = ("data", "train", "evaluate", "predict", "runs", "models", "weights", "grade", "bench", "lab")
+COMMANDS = ("data", "train", "evaluate", "predict", "export", "runs", "models", "weights", "grade", "bench", "lab")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

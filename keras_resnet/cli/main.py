@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train a network on an image set and write a run folder",
     "evaluate": "measure a trained run on the test images of a set",
     "predict": "say what a trained run sees in photographs",
+    "export": "write a trained network for another engine, and prove it the same",
     "runs": "compare the runs of a folder in a table and one picture",
     "models": "list the networks, their lineages, parameters and multiply-adds",
     "weights": "say what a weight file is, convert, compare and fetch such files",

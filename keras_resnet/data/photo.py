@@ -51,9 +51,20 @@ def read_photo(path, size):
 
     def read(image):
         image.draft(None, (2 * width, 2 * height))  # a JPEG decodes at a fraction of its size, never below this
-        return _cut(_upright(image, 2 * max(height, width)), height, width)
+        return cut_photo(image, size)
 
     return _opened(path, read)
+
+
+def cut_photo(image, size):
+    """A Pillow image as `read_photo` gives it: uint8 `(height, width, 3)`."""
+    height, width = height_and_width(size)
+    return _cut(_upright(image, 2 * max(height, width)), height, width)
+
+
+def whole_photo(image):
+    """A Pillow image as `read_whole_photo` gives it: uint8 `(H, W, 3)`."""
+    return np.asarray(_upright(image))
 
 
 def read_whole_photo(path):
@@ -62,7 +73,7 @@ def read_whole_photo(path):
     Raises:
         DataError: as `read_photo`.
     """
-    return _opened(path, lambda image: np.asarray(_upright(image)))
+    return _opened(path, whole_photo)
 
 
 def _opened(path, read):
@@ -135,7 +146,7 @@ def _reduced(image, convert, factor):
 
 def _is_deep(image):
     """Whether the file has 16 bits a value, of which Pillow keeps the higher eight where there are several channels."""
-    return any(re.search(r";16[BLN]?(?!\w)", str(tile[3])) for tile in image.tile)
+    return any(re.search(r";16[BLN]?(?!\w)", str(tile[3])) for tile in getattr(image, "tile", ()))
 
 
 def _converter(image, deep):
@@ -220,4 +231,5 @@ def middle(size, height, width):
 
 def resize(images, size):
     """Images uint8 `(N, H, W, 3)` as `(N, size, size, 3)`: bilinear, with antialiasing where they get smaller (Pillow's)."""
-    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images])
+    resized = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images]
+    return np.array(resized, np.uint8).reshape(-1, size, size, 3)

@@ -4,6 +4,7 @@ An engine is a function: images uint8 `(N, H, W, 3)`, RGB, 0 to 255, to float32 
 """
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.deploy.formats import require
+from keras_resnet.deploy.formats import FORMATS, require
+from keras_resnet.deploy.metadata import ASSETS, FEATURES, INPUT, KEY, PROBABILITIES
 from keras_resnet.errors import DeployError, one_of
 
-INPUT, OUTPUT = "images", "probabilities"
 FLOAT, HALF, INT8 = PRECISIONS = ("float32", "bfloat16", "int8")
 KERAS = "keras"
 _BATCH = 64  # images at once, so that memory does not grow with their number
@@ -32,6 +33,7 @@ class Engine:
         extra: of this package, that installs it.
         precisions: in which it can compute.
         open: `(path, precision)` to a function of images of one batch.
+        text: `(path)` to the metadata in the file, or None.
     """
 
     format: str
@@ -39,6 +41,7 @@ class Engine:
     extra: str
     precisions: tuple
     open: Callable
+    text: Callable
 
 
 def load(path, engine: str, precision: str = FLOAT) -> Callable:
@@ -81,6 +84,13 @@ def engine_of(engine: str, precision: str) -> Engine:
     return row
 
 
+def metadata_in(path) -> dict | None:
+    """What stands in an exported file of itself; None where nothing does."""
+    row = next(row for row in ENGINES.values() if FORMATS[row.format].ending == Path(path).suffix)
+    text = row.text(str(path))
+    return None if text is None else json.loads(text)
+
+
 def has_bfloat16() -> bool:
     """Whether OpenVINO would compute in bfloat16 on this processor."""
     return "BF16" in _openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -120,7 +130,7 @@ def _openvino(path, precision):
     hint = "bf16" if precision == HALF else "f32"
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
     compiled = core.compile_model(core.read_model(path), "CPU", settings)
-    _check_names([port.get_any_name() for port in compiled.inputs], [port.get_any_name() for port in compiled.outputs], path)
+    _output_name([port.get_any_name() for port in compiled.inputs], [port.get_any_name() for port in compiled.outputs], path)
     request = compiled.create_infer_request()
 
     def run(images):
@@ -136,8 +146,8 @@ def _onnxruntime(path, precision):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    _check_names([each.name for each in session.get_inputs()], [each.name for each in session.get_outputs()], path)
-    return lambda images: session.run([OUTPUT], {INPUT: images})[0]
+    _output_name([each.name for each in session.get_inputs()], [each.name for each in session.get_outputs()], path)
+    return lambda images: session.run(None, {INPUT: images})[0]
 
 
 def _litert(path, precision):
@@ -145,13 +155,16 @@ def _litert(path, precision):
 
     interpreter = Interpreter(path, num_threads=os.cpu_count())
     signature = next(iter(interpreter.get_signature_list().values()), {"inputs": [], "outputs": []})
-    _check_names(signature["inputs"], signature["outputs"], path)
+    _output_name(signature["inputs"], signature["outputs"], path)
     place, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    allocated = None
 
     def run(images):
-        if tuple(interpreter.get_input_details()[0]["shape"]) != images.shape:
+        nonlocal allocated
+        if images.shape != allocated:
             interpreter.resize_tensor_input(place, images.shape)
             interpreter.allocate_tensors()
+            allocated = images.shape
         interpreter.set_tensor(place, images)
         interpreter.invoke()
         return interpreter.get_tensor(answer)
@@ -164,21 +177,47 @@ def _tensorflow(path, precision):
 
     loaded = tf.saved_model.load(path)
     call = loaded.signatures["serving_default"]
-    _check_names(list(call.structured_input_signature[1]), list(call.structured_outputs), path)
+    name = _output_name(list(call.structured_input_signature[1]), list(call.structured_outputs), path)
 
     def run(images, kept=loaded):  # the signature alone does not keep the variables alive
-        return call(**{INPUT: tf.constant(images)})[OUTPUT].numpy()
+        return call(**{INPUT: tf.constant(images)})[name].numpy()
 
     return run
 
 
-def _check_names(inputs, outputs, path):
-    """Raises a `DeployError` for a file whose inputs and outputs are not those of an export of this package."""
-    if list(inputs) != [INPUT] or list(outputs) != [OUTPUT]:
+def _text_in_openvino(path):
+    model = _openvino_core().read_model(path)
+    return model.get_rt_info([KEY]).astype(str) if model.has_rt_info([KEY]) else None
+
+
+def _text_in_onnx(path):
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map.get(KEY)
+
+
+def _text_in_litert(path):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
+    entries = (model.Metadata(index) for index in range(model.MetadataLength()))
+    buffers = [model.Buffers(entry.Buffer()) for entry in entries if entry.Name() == KEY.encode()]
+    return buffers[0].DataAsNumpy().tobytes().decode() if buffers else None
+
+
+def _text_in_saved_model(path):
+    file = Path(path) / ASSETS / f"{KEY}.json"
+    return file.read_text(encoding="utf-8") if file.exists() else None
+
+
+def _output_name(inputs, outputs, path):
+    """What a file gives; a `DeployError` where its inputs and outputs are not those of an export of this package."""
+    if list(inputs) != [INPUT] or list(outputs) not in ([PROBABILITIES], [FEATURES]):
         raise DeployError(
             f"{path} takes {', '.join(inputs) or 'nothing'} and gives {', '.join(outputs) or 'nothing'}; expected {INPUT} and "
-            f"{OUTPUT}, as `keras-resnet export` writes them"
+            f"{PROBABILITIES}, as `keras-resnet export` writes them"
         )
+    return outputs[0]
 
 
 def _short(problem):
@@ -188,8 +227,8 @@ def _short(problem):
 
 
 ENGINES = {
-    "openvino": Engine("openvino", "openvino", "openvino", PRECISIONS, _openvino),
-    "onnxruntime": Engine("onnx", "onnxruntime", "onnx", (FLOAT, INT8), _onnxruntime),
-    "litert": Engine("litert", "ai_edge_litert", "litert", (FLOAT, INT8), _litert),
-    "tensorflow": Engine("saved_model", "tensorflow", "", (FLOAT,), _tensorflow),
+    "openvino": Engine("openvino", "openvino", "openvino", PRECISIONS, _openvino, _text_in_openvino),
+    "onnxruntime": Engine("onnx", "onnxruntime", "onnx", (FLOAT, INT8), _onnxruntime, _text_in_onnx),
+    "litert": Engine("litert", "ai_edge_litert", "litert", (FLOAT, INT8), _litert, _text_in_litert),
+    "tensorflow": Engine("saved_model", "tensorflow", "", (FLOAT,), _tensorflow, _text_in_saved_model),
 }

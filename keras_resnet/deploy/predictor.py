@@ -1,67 +1,103 @@
-"""A trained run as a function from photographs to probabilities."""
+"""A trained run as a function from photographs to probabilities, computed by the engine that is quickest here."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from keras_resnet import evaluate
-from keras_resnet.data.photo import read_photo, read_whole_photo, resize
-from keras_resnet.errors import DataError
+from keras_resnet.deploy import cache, engines
+from keras_resnet.deploy.preparation import Preparation, several
+from keras_resnet.errors import DeployError, RunError
 from keras_resnet.workdir import Workdir
 
 UNUSUAL = 4  # standard deviations of the training images; of normally distributed values, one in 16,000 lies farther off
+
+_log = logging.getLogger(__name__)
 
 
 class Predictor:
     """The network of a run folder.
 
-    A run that resized its images (``--size``) resizes what it is given in the same way.
+    A photograph is the path of a file, a Pillow image, or an array of pixels, as for `preparation.Preparation`; whatever engine
+    computes, it is prepared by the same code. An engine that is no framework imports none. It reads an export of the run, which
+    is made and checked at the first call, kept in `RUN/exports`, and made anew when the weights have changed.
 
     Attributes:
         class_names: tuple of str, in the order of the probabilities.
         image_shape: `(H, W, 3)` of the images that the network takes.
+        engine: the name of the one that computes; precision: in what.
 
     Args:
         run: the run folder.
+        engine: ``"keras"``, ``"openvino"``, ``"onnxruntime"`` or ``"litert"``; ``"auto"`` takes OpenVINO, ONNX Runtime or
+            LiteRT, the first that is installed, else Keras.
+        precision: ``"float32"``, or where the engine has it ``"bfloat16"`` or ``"int8"``, which lose less than half a point of
+            accuracy on the run's validation images, or are refused.
 
     Raises:
-        RunError: no trained run there.
+        RunError: no trained run there, or a damaged one.
+        DeployError: the engine is not installed, or the export cannot be made, or was changed.
     """
 
-    def __init__(self, run):
+    def __init__(self, run, *, engine: str = cache.AUTO, precision: str = engines.FLOAT):
         workdir = Workdir(run)
         self._record = workdir.read()
-        self._model = workdir.load_model()
         self.class_names = tuple(self._record["class_names"])
-        self.image_shape = tuple(self._record["data"]["shape"])
+        self._preparation = Preparation(self._record)
+        self.image_shape = self._preparation.image_shape
+        self.engine, self.precision = cache.choose(engine, precision), precision
+        self._answers = self._loaded(workdir, engine == cache.AUTO)
 
-    def photo(self, path):
-        """A photograph as the images of the run's set were made: uint8 `(H, W, 3)`, its largest central part of their shape.
+    def _loaded(self, workdir, may_fall_back):
+        """A function: images uint8 `(N, H, W, 3)` to probabilities."""
+        if self.engine != engines.KERAS:
+            try:
+                path = cache.export_of(workdir.path, self.engine, self.precision)
+                return engines.load(path, self.engine, self.precision)
+            except (DeployError, OSError) as problem:
+                if (
+                    not may_fall_back
+                    or self.precision != engines.FLOAT
+                    or cache.is_ready(workdir.path, self.engine, self.precision)
+                ):
+                    raise
+                _log.warning(f"Keras computes in place of {self.engine}: {problem}")
+                self.engine = engines.KERAS
+        model = workdir.load_model()
+        return lambda images: np.asarray(model.predict(images, batch_size=64, verbose=0))
+
+    def photo(self, photograph):
+        """A photograph as the network takes it: uint8 `(H, W, 3)`.
 
         Raises:
-            DataError: as `data.photo.read_photo`.
+            DataError: it cannot be read, or is an array of another form.
         """
-        size = self._record["data"].get("set_shape", self.image_shape)[:2]
-        return self._resized(read_photo(path, size)[None])[0]
+        return self._preparation.photo(photograph)
 
-    def __call__(self, images):
-        """Probabilities float32 `(N, classes)` for images uint8 `(N, H, W, 3)` of the run's size.
+    def __call__(self, photographs):
+        """Probabilities float32 `(N, classes)`; of one photograph, N is 1.
+
+        Args:
+            photographs: one, or a list of them, or an array uint8 `(N, H, W, 3)` of any size.
 
         Raises:
-            DataError: another shape or dtype.
+            DataError: as `photo`.
+            RunError: the network's answers are no numbers.
         """
-        images = self._resized(np.asarray(images))
-        if images.shape[1:] != self.image_shape or images.dtype != np.uint8:
-            raise DataError(
-                f"images: expected uint8 (N, {', '.join(map(str, self.image_shape))}), received {images.dtype} {images.shape}"
-            )
-        return np.asarray(self._model.predict(images, batch_size=64, verbose=0))
+        images = self._preparation.images(several(photographs))
+        if not len(images):
+            return np.empty((0, len(self.class_names)), np.float32)
+        probabilities = self._answers(images)
+        if not np.isfinite(probabilities).all():
+            raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
+        return probabilities
 
-    def picture(self, paths, out):
+    def picture(self, photographs, out):
         """Draws photographs, the crop of each that the network sees, and the probabilities.
 
         Args:
-            paths: the file of a photograph, or a list of up to 20.
+            photographs: one, or a list of up to 20.
             out: the PNG to write.
 
         Returns:
@@ -70,20 +106,14 @@ class Predictor:
         Raises:
             DataError: as `photo` and `evaluate.photos`.
         """
-        paths = [paths] if isinstance(paths, str | Path) else list(paths)
-        crops = [self.photo(path) for path in paths]
+        photographs = list(several(photographs))
+        crops = [self.photo(each) for each in photographs]
         probabilities = self(np.stack(crops)) if crops else ()
         rows = [
-            (Path(path).name, read_whole_photo(path), crop, row, self.unlike_training(crop))
-            for path, crop, row in zip(paths, crops, probabilities, strict=True)
+            (_name(each, number), self._preparation.whole(each), crop, row, self.unlike_training(crop))
+            for number, (each, crop, row) in enumerate(zip(photographs, crops, probabilities, strict=True), start=1)
         ]
         return evaluate.photos(rows, self.class_names, out)
-
-    def _resized(self, images):
-        """As the run resized the images of its set; what it did not resize, or could not, stays as it is."""
-        size, square = self._record.get("size"), images.ndim == 4 and images.shape[1] == images.shape[2]
-        fits = images.shape[1:] == self.image_shape or images.dtype != np.uint8 or images.shape[3:] != (3,)
-        return resize(images, size) if size and square and not fits else images
 
     def unlike_training(self, image):
         """Why a photo is unlike the training images, in words; None where it is not.
@@ -96,3 +126,7 @@ class Predictor:
             if abs(value - mean) > UNUSUAL * spread:
                 return f"its {name}, {value:.0f}, is far from that of the training images, {mean:.0f} +- {spread:.0f}"
         return None
+
+
+def _name(photograph, number):
+    return Path(photograph).name if isinstance(photograph, str | Path) else f"image {number}"
