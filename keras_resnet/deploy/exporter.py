@@ -147,14 +147,15 @@ def write(order: Order, source, path=None, *, images=None, preprocess: str | Non
     target = _target(path, order, source)
     source = with_features(source) if order.features else with_probabilities(source)
     photographs, described = images_for(source, images), _described(source, order)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{PART}{target.name}-", dir=target.parent) as folder:
+    home = next(folder for folder in target.absolute().parents if folder.is_dir())
+    with tempfile.TemporaryDirectory(prefix=f"{PART}{target.name}-", dir=home) as folder:
         draft = Path(folder) / target.name
         found, kept = _written(order, draft, described, source, photographs)
         _raise(found.fault(order.max_drop), target, source)
         size = sum(file.stat().st_size for file in metadata.files_of(draft))
         result = Exported(target, order.format, order.precision, size, found, photographs.origin, kept)
-        metadata.write(draft, described, {"format": order.format, "check": result.to_json()})
+        told = {name: value for name, value in result.to_json().items() if name != "path"}
+        metadata.write(draft, described, {"check": told})
         _check_words(draft, described, source)
         _publish(draft, target)
     return result
@@ -191,6 +192,7 @@ def raw_pixels(source: Source, name: str) -> keras.Model:
     images = keras.Input(source.image_shape, dtype="uint8", name=INPUT)
     pixels = keras.ops.cast(images, "float32")
     answers = source.network(pixels if source.mode == "none" else preprocess_input(pixels, source.mode))
+    answers = keras.tree.flatten(answers)[0]  # a model that was loaded may give a list of one
     if source.ends_in_logits:
         answers = keras.ops.softmax(answers)
     answers = keras.layers.Identity(dtype="float32", name=name)(answers)
@@ -203,7 +205,7 @@ def _target(path, order, source):
     if path is None:
         if not source.record:
             raise DeployError(f"path: expected one to write to, as {source} is no run folder, received none")
-        return cache.path_of(source.origin["path"], source.origin["sha256"], order.format, order.precision, order.features)
+        return cache.path_of(source.path, source.sha256, order.format, order.precision, order.features)
     path = Path(path)
     if ending and path.suffix != ending:
         raise DeployError(f"path: expected one that ends in {ending} for {order.format}, received {path}")
@@ -222,7 +224,7 @@ def _described(source, order):
         image_shape=source.image_shape,
         preparation=source.preparation,
         preprocessing=inside,
-        source=source.origin,
+        source={"name": source.path.name if source.path else source.network.name, "sha256": source.sha256},
         precision=order.precision,
         output=FEATURES if order.features else PROBABILITIES,
         calibration=source.record.get("calibration"),
@@ -310,6 +312,7 @@ def _check_words(path, described, source):
 
 def _publish(draft, target):
     """Moves an export to its place, its JSON last: until that is there, nothing takes the files for an export."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     metadata.beside(target).unlink(missing_ok=True)
     if target.is_dir():
         shutil.rmtree(target)

@@ -70,7 +70,7 @@ def described(*, name, classes, image_shape, preparation, preprocessing, source,
         image_shape: `(H, W, 3)`.
         preparation: what `photograph` returns.
         preprocessing: what the file itself does to pixels, in words.
-        source: dict of ``path`` and ``sha256`` of what was exported.
+        source: dict of ``name`` and ``sha256`` of what was exported.
         precision: of the file.
         output: name of what it gives.
         calibration: of the probabilities, as the run's record has it; None for none.

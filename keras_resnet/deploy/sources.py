@@ -56,7 +56,8 @@ class Source:
         mode: of `preprocess_input`, what pixels go through before it; ``"none"`` where it does that itself.
         classes: names of its classes.
         preparation: how a photograph becomes an image; see `metadata.photograph`.
-        origin: dict of ``path`` and ``sha256``.
+        path: of the run folder or the file; None for a `keras.Model`.
+        sha256: of the weights.
         record: of the run, or an empty dict.
         prepare: makes a photograph, uint8 `(H, W, 3)`, an image as the run or the file has it.
         own: returns the run's own `Images`; None where there is no run.
@@ -67,7 +68,8 @@ class Source:
     mode: str
     classes: tuple
     preparation: dict
-    origin: dict
+    path: Path | None
+    sha256: str
     prepare: Callable
     record: dict = field(default_factory=dict)
     own: Callable | None = None
@@ -81,11 +83,11 @@ class Source:
     def answers(self, images: np.ndarray) -> np.ndarray:
         """What the network itself says of images uint8 `(N, H, W, 3)`: float32 `(N, outputs)`, computed by Keras."""
         pixels = images if self.mode == "none" else preprocess_input(images, self.mode)
-        answers = np.asarray(self.network.predict(pixels, batch_size=64, verbose=0), np.float32)
-        return _softmax(answers) if self.ends_in_logits else answers
+        answers = keras.tree.flatten(self.network.predict(pixels, batch_size=64, verbose=0))[0]
+        return _softmax(answers) if self.ends_in_logits else np.asarray(answers, np.float32)
 
     def __str__(self):
-        return self.origin["path"] or f"the network {self.network.name!r}"
+        return f"the network {self.network.name!r}" if self.path is None else str(self.path)
 
 
 def find(source, preprocess: str | None) -> Source:
@@ -167,7 +169,7 @@ def _of_path(path, preprocess):
             f"{path} does not say what its pixels went through: taken to be preprocess_input(mode={preprocess!r}), as for "
             f"published weights of lineage {info.lineage}; --preprocess names another"
         )
-    return _outside_runs(network, preprocess, {"path": str(path), "sha256": info.sha256})
+    return _outside_runs(network, preprocess, path, info.sha256)
 
 
 def _of_run(folder, preprocess):
@@ -180,7 +182,8 @@ def _of_run(folder, preprocess):
         mode="none",
         classes=tuple(record["class_names"]),
         preparation=photograph_of_run(record),
-        origin={"path": str(workdir.path), "sha256": digest(workdir / "model.keras")},
+        path=workdir.path,
+        sha256=digest(workdir / "model.keras"),
         prepare=Preparation(record).photo,
         record=record,
         own=lambda: _images_of_run(workdir, record),
@@ -197,18 +200,20 @@ def _of_model(network, preprocess):
             )
         preprocess = "none"
     weights = hashlib.sha256(b"".join(np.ascontiguousarray(values).tobytes() for values in network.get_weights()))
-    return _outside_runs(network, preprocess, {"path": None, "sha256": weights.hexdigest()})
+    return _outside_runs(network, preprocess, None, weights.hexdigest())
 
 
-def _outside_runs(network, mode, origin):
+def _outside_runs(network, mode, path, sha256):
     network = in_float32(network)
     _check(network)
     size, outputs = list(network.input_shape[1:3]), network.output_shape[-1]
     names = [name for _, name in class_names()] if outputs == CLASSES else [str(number) for number in range(outputs)]
     steps = [{"size": size, "filter": "lanczos"}]
-    return Source(
-        network, mode, tuple(names), photograph(steps), origin, lambda pixels: cut_photo(Image.fromarray(pixels), size)
-    )
+
+    def prepare(pixels):
+        return cut_photo(Image.fromarray(pixels), size)
+
+    return Source(network, mode, tuple(names), photograph(steps), path, sha256, prepare)
 
 
 def _check(network):
