@@ -1,4 +1,3 @@
-from keras_resnet import bench as bench
 from keras_resnet import blocks as blocks
 from keras_resnet import compat as compat
 from keras_resnet import data as data
@@ -12,9 +11,10 @@ from keras_resnet import train as train
 from keras_resnet import weights as weights
 from keras_resnet.blocks import conv_block as conv_block
 from keras_resnet.blocks import identity_block as identity_block
-from keras_resnet.cpu import keep_memory as keep_memory
+from keras_resnet.environment import keep_memory as keep_memory
+from keras_resnet.environment import numerics as numerics
+from keras_resnet.environment import seed_everything as seed_everything
 from keras_resnet.fast import accelerate as accelerate
-from keras_resnet.models.batch_norm import check_train_eval_gap as check_train_eval_gap
 from keras_resnet.models.batch_norm import recalibrate_batch_norm as recalibrate_batch_norm
 from keras_resnet.models.build import create_model as create_model
 from keras_resnet.models.catalog import list_models as list_models
@@ -22,7 +22,6 @@ from keras_resnet.models.freezing import freeze as freeze
 from keras_resnet.models.imagenet import decode_predictions as decode_predictions
 from keras_resnet.models.preprocess import preprocess_input as preprocess_input
 from keras_resnet.models.pyramid import features as features
-from keras_resnet.repeatable import numerics as numerics
-from keras_resnet.repeatable import seed_everything as seed_everything
+from keras_resnet.models.train_eval_gap import check_train_eval_gap as check_train_eval_gap
 from keras_resnet.resnet50 import ResNet50 as ResNet50
 from keras_resnet.version import __version__ as __version__

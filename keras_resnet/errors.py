@@ -42,10 +42,6 @@ class GradeError(KerasResNetError):
     """A learner's file cannot be read, or there is nothing in it to check."""
 
 
-class BenchError(KerasResNetError):
-    """A benchmark cannot be run as asked, or one of its processes failed."""
-
-
 def one_of(what, received, choices):
     """The text for a value that is not in a known list, e.g. ``one_of("recipe", "sings", ["signs"])``."""
     accepted = ", ".join(repr(choice) if isinstance(choice, str) else str(choice) for choice in choices)

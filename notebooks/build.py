@@ -6,6 +6,9 @@
 A source is Python in which a line `# %%` begins a cell of code and `# %% [markdown]` one of text, which stands in comments.
 What stands between START and END CODE HERE is the solution of an exercise: such a source makes two notebooks, NAME.ipynb, where
 only the comments between the two lines are left, and NAME_solution.ipynb, where all is.
+
+A line may end in `# smoke: OLD -> NEW, ...`, which changes it in the short form that the tests execute, or in `# solution: ..`,
+which changes it in the solution. No notebook shows these remarks.
 """
 
 import argparse
@@ -13,26 +16,48 @@ import ast
 import base64
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 START, END = "### START CODE HERE ###", "### END CODE HERE ###"
+_CHANGE = re.compile(r"  # (smoke|solution): (.+)$")
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
 
 
-def cells_of(source):
-    """The cells of a source: a list of `(kind, text)`, kind ``"markdown"`` or ``"code"``."""
+def cells_of(source, forms=()):
+    """The cells of a source: a list of `(kind, text)`, kind ``"markdown"`` or ``"code"``.
+
+    Args:
+        source: the text.
+        forms: ``"smoke"``, ``"solution"``: whose changes are made.
+    """
     cells = []
     for line in source.splitlines():
+        line = changed(line, forms)
         if line.startswith("# %%"):
             cells.append(("markdown" if "[markdown]" in line else "code", []))
         elif cells:
             cells[-1][1].append(line)
     return [(kind, _text(kind, lines)) for kind, lines in cells]
+
+
+def changed(line, forms):
+    """A line without the remark that changes it, and changed where the remark is for one of the forms."""
+    found = _CHANGE.search(line)
+    if found is None:
+        return line
+    line = line[: found.start()]
+    for change in found[2].split(", ") if found[1] in forms else ():
+        old, new = change.split(" -> ")
+        if old not in line:
+            raise ValueError(f"{line.strip()!r} holds no {old!r} to be changed")
+        line = line.replace(old, new)
+    return line
 
 
 def blanked(text):
@@ -51,14 +76,19 @@ def blanked(text):
     return "\n".join(lines)
 
 
-def notebooks():
-    """All notebooks as their sources say: dict of file name -> notebook, a dict as in the JSON, without outputs."""
+def notebooks(*forms):
+    """All notebooks as their sources say: dict of file name -> notebook, a dict as in the JSON, without outputs.
+
+    Args:
+        forms: ``"smoke"`` for the short form.
+    """
     made = {}
     for path in sorted((FOLDER / "source").glob("*.py")):
-        cells = cells_of(path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        cells = cells_of(source, forms)
         if any(START in text for _, text in cells):
             made[f"{path.stem}.ipynb"] = _notebook([(kind, blanked(text)) for kind, text in cells])
-            made[f"{path.stem}_solution.ipynb"] = _notebook(cells)
+            made[f"{path.stem}_solution.ipynb"] = _notebook(cells_of(source, (*forms, "solution")))
         else:
             made[f"{path.stem}.ipynb"] = _notebook(cells)
     return made

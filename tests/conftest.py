@@ -57,13 +57,22 @@ def tiny_run(tiny_set, tiny_recipe, tmp_path_factory):
 @pytest.fixture
 def command(tmp_path):
     """Runs `keras-resnet` with arguments in an empty folder; returns the finished process (text)."""
+    return _caller("keras_resnet", tmp_path)
 
+
+@pytest.fixture
+def measure(tmp_path):
+    """The same of `python -m benchmarks`."""
+    return _caller("benchmarks", tmp_path)
+
+
+def _caller(module, folder):
     def call(*arguments, check=None, env=None):
         done = subprocess.run(
-            [sys.executable, "-m", "keras_resnet", *map(str, arguments)],
+            [sys.executable, "-m", module, *map(str, arguments)],
             capture_output=True,
             text=True,
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
             timeout=300,
         )

@@ -86,13 +86,13 @@ def test_it_tells_the_threads_and_kernels_that_the_user_chose():
 TORCH = """
 import torch
 import keras_resnet as kr
-from keras_resnet import repeatable
+from keras_resnet import environment
 torch.set_num_threads(1)
 torch.backends.cuda.matmul.allow_tf32 = True
 torch.backends.cudnn.allow_tf32 = False
 with kr.numerics() as facts:
     print(facts['backend'], facts['tf32'], torch.backends.cuda.matmul.allow_tf32, facts['threads']['intra'])
-with repeatable.deterministic():
+with environment.deterministic():
     print(torch.are_deterministic_algorithms_enabled())
 print(torch.are_deterministic_algorithms_enabled())
 print(torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, kr.numerics(None)['tf32'])
@@ -124,18 +124,18 @@ def test_the_other_backends(backend, program, printed):
 def test_determinism_holds_within_the_block_alone(monkeypatch):
     from tensorflow.python.framework import config
 
-    from keras_resnet import repeatable
+    from keras_resnet import environment
 
     assert not config.is_op_determinism_enabled()
-    with repeatable.deterministic() as holds:
+    with environment.deterministic() as holds:
         assert holds and config.is_op_determinism_enabled()
-    with repeatable.deterministic(False) as holds:
+    with environment.deterministic(False) as holds:
         assert not holds and not config.is_op_determinism_enabled()
-    with pytest.raises(ZeroDivisionError), repeatable.deterministic():
+    with pytest.raises(ZeroDivisionError), environment.deterministic():
         raise ZeroDivisionError
     assert not config.is_op_determinism_enabled()
-    monkeypatch.setitem(repeatable._LOOK, "tensorflow", lambda: {"devices": ["a graphics card"]})
-    with repeatable.deterministic() as holds:
+    monkeypatch.setitem(environment._LOOK, "tensorflow", lambda: {"devices": ["a graphics card"]})
+    with environment.deterministic() as holds:
         assert not holds and not config.is_op_determinism_enabled()
 
 

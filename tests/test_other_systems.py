@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from downloads import CONTENT, refused
 
-from keras_resnet import files, locks, repeatable
+from keras_resnet import environment, files, locks
 from keras_resnet.data.groups import read_groups
 from keras_resnet.errors import DataError
 from keras_resnet.train.lock import locked
@@ -127,9 +127,9 @@ def test_two_spellings_of_one_photograph_in_two_groups_are_refused(tmp_path):
 def test_apples_gpu_is_no_processor(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert repeatable._torch()["devices"] == ["Apple GPU (MPS)"]
+    assert environment._torch()["devices"] == ["Apple GPU (MPS)"]
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
-    with repeatable.deterministic() as holds:
+    with environment.deterministic() as holds:
         assert holds is False
 
 

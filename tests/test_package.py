@@ -18,8 +18,8 @@ PACKAGE = ROOT / "keras_resnet"
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
     {"text"},
-    {"version", "errors", "backend", "cpu", "names"},
-    {"files", "fonts", "lazy", "repeatable"},
+    {"version", "errors", "backend", "locks", "names"},
+    {"environment", "files", "fonts", "lazy"},
     {"workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
@@ -28,8 +28,8 @@ TIERS = (
     {"train"},
     {"deploy"},
     {"lab", "compat", "grade"},
-    {"bench"},
     {"cli", "demo"},
+    {"notebook"},
 )
 TIER = {name: number for number, names in enumerate(TIERS) for name in names}
 
@@ -92,7 +92,7 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-COMMANDS = ("data", "train", "evaluate", "predict", "export", "runs", "models", "weights", "grade", "bench", "lab")
+COMMANDS = ("data", "train", "evaluate", "predict", "export", "runs", "models", "weights", "grade", "lab")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -171,14 +171,14 @@ print(json.dumps([within, resident() - before, freed() - before]))
 
 
 def test_what_is_lost_is_said_where_tensorflow_came_first(monkeypatch):
-    from keras_resnet import cpu
+    from keras_resnet import environment
 
     monkeypatch.setitem(sys.modules, "tensorflow", sys)
-    monkeypatch.setattr(cpu, "onednn_by_default", lambda: False)
-    monkeypatch.delenv(cpu.ONEDNN, raising=False)
-    assert "Import keras_resnet first, or set TF_ENABLE_ONEDNN_OPTS=1" in cpu.lost_speed()
-    monkeypatch.setenv(cpu.ONEDNN, "0")
-    assert cpu.lost_speed() is None
+    monkeypatch.setattr(environment, "onednn_by_default", lambda: False)
+    monkeypatch.delenv(environment.ONEDNN, raising=False)
+    assert "Import keras_resnet first, or set TF_ENABLE_ONEDNN_OPTS=1" in environment.lost_speed()
+    monkeypatch.setenv(environment.ONEDNN, "0")
+    assert environment.lost_speed() is None
 
 
 def test_the_package_of_the_same_name_is_warned_of(tmp_path):

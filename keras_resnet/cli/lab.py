@@ -7,6 +7,7 @@ from keras_resnet.cli.quiet import load_keras
 
 _LIST = "the experiments and their claims"
 _RUN = "run one experiment or all and say whether the claim is confirmed"
+_DRAW = "draw the figures and lab.html of a folder again, from its stored results"
 
 
 def add_arguments(parser):
@@ -22,12 +23,15 @@ def add_arguments(parser):
     text = "folder of results as JSON, figures and lab.html (default: %(default)s)"
     running.add_argument("--out", metavar="DIR", default="lab", help=text)
     add_common(running, "keras-resnet lab run all --quick --out lab")
+    drawing = actions.add_parser("draw", help=_DRAW, description=_DRAW, formatter_class=argparse.RawDescriptionHelpFormatter)
+    drawing.add_argument("folder", metavar="DIR", help="folder of results as JSON")
+    add_common(drawing, "keras-resnet lab draw lab")
     parser.epilog = "example:\n  keras-resnet lab run variance"
 
 
 def run(arguments):
     """Runs the subcommand that was parsed."""
-    return {"list": _list, "run": _run}[arguments.action](arguments)
+    return {"list": _list, "run": _run, "draw": _draw}[arguments.action](arguments)
 
 
 def _list(arguments):
@@ -58,6 +62,13 @@ def _run(arguments):
         for each in results
     ]
     result(value, "\n".join(_text(each) for each in results) + f"\n\nPage: {arguments.out}/lab.html", arguments.json)
+
+
+def _draw(arguments):
+    from keras_resnet import lab
+
+    page = lab.write_page(arguments.folder, again=True)
+    result({"page": str(page)}, f"Page: {page}", arguments.json)
 
 
 def _text(each):

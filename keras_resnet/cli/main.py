@@ -29,7 +29,6 @@ COMMANDS = {
     "data": "make, pack, check and show image sets in the SIGNS layout",
     "grade": "check your own residual blocks, a sentence for each mistake",
     "lab": "test what texts claim of residual networks, with numbers and figures",
-    "bench": "measure this package against other libraries on this machine",
 }
 
 EXAMPLE = """\
@@ -68,9 +67,14 @@ def main(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in argv if word in COMMANDS), None)
     arguments = build_parser(command).parse_args(argv, argparse.Namespace(words=argv))
+    return finish(lambda: importlib.import_module(f"keras_resnet.cli.{command}").run(arguments), arguments)
+
+
+def finish(call, arguments, program="keras-resnet"):
+    """Calls what a command does, and returns the exit status: an error is one line, with ``--debug`` its traceback."""
     try:
         with notes_shown():
-            status = importlib.import_module(f"keras_resnet.cli.{command}").run(arguments)
+            status = call()
     except BrokenPipeError:  # the reader, e.g. `head`, has seen enough; nothing more can be flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -78,10 +82,10 @@ def main(argv=None):
         if getattr(arguments, "debug", False):
             say(traceback.format_exc())
         else:
-            say(f"keras-resnet: {_line(error)}")
+            say(f"{program}: {_line(error)}")
         return 1
     except KeyboardInterrupt:
-        say("keras-resnet: interrupted")
+        say(f"{program}: interrupted")
         return 130
     return status or 0
 

@@ -23,7 +23,7 @@ _NUMBERS = {
 
 def add_arguments(parser):
     """Adds the command's arguments."""
-    from keras_resnet.repeatable import PRECISIONS
+    from keras_resnet.environment import PRECISIONS
     from keras_resnet.train.recipe import STAGES
     from keras_resnet.train.recipes import RECIPES
 

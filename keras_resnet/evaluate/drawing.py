@@ -1,5 +1,6 @@
 """The look that all pictures share: colours, sizes, and the drawing of axes, titles and files."""
 
+import math
 import warnings
 from pathlib import Path
 
@@ -9,20 +10,27 @@ from keras_resnet import files, fonts
 
 DPI = 144
 INK, FAINT, GRID = "#22272e", "#69727d", "#e3e6ea"
+NEUTRAL = "#757d87"  # of letters on a clear figure: a contrast of 4 with white and with the dark page
 # Training and right; validation and wrong. Blue and orange are told apart by every kind of colour vision.
 BLUE, ORANGE = "#2b6cb0", "#d9691e"
 LOG_SPAN = 20  # a loss whose largest value is this many times its smallest is drawn on a logarithmic axis
+LONG_LABEL = 18  # characters of a legend's label, from which on it has a row for itself
 NAME_LENGTH = 18  # characters of a class name that are drawn
 
 
-def new_figure(width, height):
-    """An empty figure on white of a size in inches."""
+def new_figure(width, height, clear=False):
+    """An empty figure of a size in inches, on white; or on nothing, for photographs, which stand on light and dark pages."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="none" if clear else "white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def is_clear(image):
+    """Whether an image of Pillow lets the page through anywhere."""
+    return image.convert("RGBA").getchannel("A").getextrema()[0] < 255
 
 
 def write(figure, path):
@@ -74,18 +82,42 @@ def epoch_axis(axes, epochs):
 
 def loss_axis(axes, values):
     """The vertical axis of losses, an array of those drawn, NaN among them or not; returns whether it is logarithmic."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
     values = values[np.isfinite(values)]
     logarithmic = bool(len(values)) and values.min() > 0 and values.max() > LOG_SPAN * values.min()
     if logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        log_axis(axes)
     elif len(values):
         axes.set_ylim(min(0, values.min()), 1.08 * values.max() or 1)
     return logarithmic
+
+
+def log_axis(axes, decades=math.inf):
+    """Makes the vertical axis of what is drawn logarithmic; with its numbers written out where it has fewer decades."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high < low * 10**decades:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_below(axes, columns=None):
+    """A legend below axes, where no line can run through it; returns the inches of height that it takes.
+
+    Args:
+        axes: whose lines have labels.
+        columns: None for two, or for one where a label is long.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    labels = axes.get_legend_handles_labels()[1]
+    columns = columns or (1 if max(map(len, labels)) > LONG_LABEL else 2)
+    below = axes.transAxes + ScaledTranslation(0, -34 / 72, axes.figure.dpi_scale_trans)  # behind numbers and axis label
+    style = {"frameon": False, "fontsize": 8, "labelcolor": INK, "borderaxespad": 0, "handlelength": 2.8}
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=columns, **style)
+    return 0.18 * math.ceil(len(labels) / columns)
 
 
 def title(axes, name, fact):

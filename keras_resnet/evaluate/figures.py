@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import drawing
-from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, ORANGE
+from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, NEUTRAL, ORANGE
 from keras_resnet.evaluate.metrics import percent
 
 POINTS = 72  # in an inch
@@ -43,6 +43,8 @@ def curves(log, path, test_accuracy=None):
     _draw_accuracy(right, epochs, log, test_accuracy)
     if with_rate:
         _draw_rate(figure.add_subplot(grid[1, :]), epochs, log["learning_rate"])
+    taken = max(drawing.legend_below(axes, columns=3) for axes in (left, right))
+    figure.set_figheight(figure.get_figheight() + taken)
     for axes in figure.axes:
         drawing.style(axes)
         drawing.epoch_axis(axes, epochs)
@@ -64,7 +66,8 @@ def confusion(scores, path):
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)  # (k, k), rows sum to 1, or to 0 without images
     steep = longest > (3 if classes > 10 else 6)
     side, size, step = _room(classes)
-    figure = drawing.new_figure(side + 1.6 + 0.08 * longest, side + 1.2 + 0.08 * longest * steep)
+    below = 0.0078 * size * longest * steep  # inches that upright names take
+    figure = drawing.new_figure(side + 0.8 + 0.08 * longest, side + 1.7 + below)
     axes = figure.add_subplot()
     shades = _shades(share, np.eye(classes, dtype=bool))
     axes.imshow(shades)
@@ -77,7 +80,7 @@ def confusion(scores, path):
     axes.tick_params(which="both", length=0, labelsize=size, colors=INK)
     axes.spines[:].set_color(GRID)
     _write_counts(axes, matrix, shades, POINTS * side / classes)
-    _draw_key(axes.inset_axes((1 + 0.12 / side, 0, 0.3 / side, 1)))
+    _draw_key(axes.inset_axes((0, -(0.95 + below) / side, 1, 0.3 / side)))
     axes.set_title(f"Test accuracy {scores.accuracy_text}\n{scores.images:,} images", color=INK, fontsize=11)
     return drawing.write(figure, path)
 
@@ -110,15 +113,15 @@ def mistakes(images, scores, path, limit=12):
     rows = math.ceil(len(shown) / 6)
     columns = math.ceil(len(shown) / rows)
     lines = max(text.count("\n") for text in texts) + 1
-    figure = drawing.new_figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4)
+    figure = drawing.new_figure(max(columns * 1.8, 4.0), rows * (1.8 + 0.17 * lines) + 0.4, clear=True)
     for place, (mistake, text) in enumerate(zip(shown, texts, strict=True), start=1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(images[mistake.index], interpolation="nearest")
         axes.set_axis_off()
-        axes.set_title(text, fontsize=9, color=INK, parse_math=False)
+        axes.set_title(text, fontsize=9, color=NEUTRAL, parse_math=False)
     fact = f"{len(scores.mistakes):,} of {scores.images:,} test images wrong"
     more = f"; the {len(shown)} most confident" if len(shown) < len(scores.mistakes) else ""
-    figure.suptitle(fact + more, color=INK, fontsize=11)
+    figure.suptitle(fact + more, color=NEUTRAL, fontsize=11)
     return drawing.write(figure, path)
 
 
@@ -159,7 +162,6 @@ def _draw_accuracy(axes, epochs, log, test_accuracy):
         axes.axhline(test_accuracy, color=INK, linestyle=(0, (5, 3)), linewidth=1.3, label=label, zorder=1)
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
     drawing.title(axes, "Accuracy", f"last epoch: {_last(log, drawn, lambda value: percent(value, 1))}")
 
 
@@ -200,19 +202,18 @@ def _shades(share, right):
 
 
 def _draw_key(axes):
-    """The key to the colours, beside the matrix: a blue and an orange column, 0 to 100 % upwards."""
+    """The key to the colours, below the matrix: a strip of blue for right, one of orange for wrong, 0 to 100 % to the right."""
     from matplotlib.ticker import PercentFormatter
 
-    share = np.tile(np.linspace(0, 1, 256)[:, None], (1, 2))
-    shades = _shades(share, np.tile([True, False], (256, 1)))
-    axes.imshow(shades, origin="lower", extent=(0, 2, 0, 1), aspect="auto", interpolation="nearest")
-    axes.set_xticks((0.5, 1.5), ("right", "wrong"), rotation=90)
-    axes.yaxis.tick_right()
-    axes.yaxis.set_label_position("right")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    axes.set_ylabel("Share of the images of the true class", color=FAINT, fontsize=8)
+    share = np.tile(np.linspace(0, 1, 256), (2, 1))
+    shades = _shades(share, np.tile([[False], [True]], 256))
+    axes.imshow(shades, origin="lower", extent=(0, 1, 0, 2), aspect="auto", interpolation="nearest")
+    axes.axhline(1, color="white", linewidth=2)
+    axes.set_yticks((0.5, 1.5), ("wrong", "right"))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xlabel("Share of the images of the true class", color=FAINT, fontsize=8)
     axes.tick_params(length=0, labelsize=8, colors=FAINT)
-    axes.spines[:].set_color(GRID)
+    axes.spines[:].set_visible(False)
 
 
 def _room(classes):

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from keras_resnet import files
 from keras_resnet.errors import DataError
+from keras_resnet.evaluate.drawing import is_clear
 from keras_resnet.evaluate.metrics import percent
 from keras_resnet.version import __version__
 
 PIXELS_PER_PIXEL = 1.5  # figures are drawn at 144 dots an inch; a CSS pixel is 1/96 inch
+# A figure that is broader than this (CSS pixels) is not shrunk below a share of its size, at which its letters can still be
+# read: on a narrow screen it is moved sideways.
+_BROAD, _LEAST = 640, 0.8
 
 # Name of a figure -> heading and caption, in the order of the page.
 _FIGURES = {
@@ -35,7 +39,8 @@ h1 { font-size: 1.75rem; line-height: 1.2; margin: 0; }
 h2 { font-size: 1.15rem; margin: 2.75rem 0 .75rem; padding-top: .9rem; border-top: 1px solid var(--line); }
 h3 { font-size: .95rem; margin: 0 0 .4rem; }
 p { margin: .35rem 0; }
-h1, p, figcaption, th, td, dd { overflow-wrap: anywhere; }
+h1, p, figcaption, dd, pre, .settings td { overflow-wrap: anywhere; }
+th, td { overflow-wrap: break-word; }
 .faint, figcaption, footer, dt { color: var(--faint); font-size: .875rem; }
 dl { display: flex; flex-wrap: wrap; gap: 1px; margin: 1.5rem 0 0; background: var(--line);
   border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
@@ -46,17 +51,25 @@ dd small { display: block; font-size: .875rem; font-weight: 400; line-height: 1.
 figure { margin: 0; }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto .5rem; background: #fff; border-radius: 8px;
   border: 1px solid var(--line); }
+img.clear { background: none; border: 0; }
+@media screen and (prefers-color-scheme: dark) { img.drawn { filter: invert(.91) hue-rotate(180deg); border-color: #fff; } }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; }
 th:first-child, .settings td { text-align: left; }
 .settings th { font-weight: 400; color: var(--faint); width: 45%; }
-thead th { overflow-wrap: normal; }
-.share { width: 20%; background: linear-gradient(to right, var(--bar) calc(var(--share) * 1%), transparent 0)
-  .6rem 100% / calc(100% - .6rem) 4px no-repeat; }
+.share { width: 20%; white-space: nowrap; background: linear-gradient(to right, var(--bar) calc(var(--share) * 1%),
+  transparent 0) .6rem 100% / calc(100% - .6rem) 4px no-repeat; }
 .groups { columns: 22rem 2; column-gap: 2.5rem; }
 .groups section { break-inside: avoid; margin-bottom: 1.5rem; }
 .wide { overflow-x: auto; }
+@media (max-width: 40rem) {
+  body { padding: 1.5rem 1rem 3rem; }
+  .settings, .settings tbody { display: block; }
+  .settings tr { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; padding: .3rem 0;
+    border-bottom: 1px solid var(--line); }
+  .settings th, .settings td { width: auto; border: 0; padding: 0; }
+}
 pre { margin: 0; padding: .8rem 1rem; background: var(--panel); border: 1px solid var(--line); border-radius: 8px;
   white-space: pre-wrap; overflow-wrap: anywhere; font: .875rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
 summary { cursor: pointer; color: var(--accent); }
@@ -131,13 +144,14 @@ def write_document(path, title, sections, style=""):
     return Path(path)
 
 
-def embedded(path, alt, name):
+def embedded(path, alt, name, drawn=False):
     """A PNG file as an `img` element that holds it.
 
     Args:
         path: the file.
         alt: what stands for it where it cannot be seen.
         name: of the figure, for the error.
+        drawn: whether it is a drawing on white, which a dark page turns into one on black; photographs stay as they are.
 
     Raises:
         DataError: it is missing or not a PNG image.
@@ -150,8 +164,13 @@ def embedded(path, alt, name):
         raise DataError(f"{name}: {path} is {kind}; expected a PNG image")
     with Image.open(path) as image:
         width, height = (round(pixels / PIXELS_PER_PIXEL) for pixels in image.size)
+        look = "clear" if is_clear(image) else "drawn" if drawn else "photographs"
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}">'
+    least = f' style="min-width: {_LEAST * width:.0f}px"' if width > _BROAD else ""
+    return (
+        f'<div class="wide"><img class="{look}" src="data:image/png;base64,{data}" width="{width}" height="{height}"{least} '
+        f'alt="{escape(alt)}"></div>'
+    )
 
 
 def _head(title, summary, scores):
@@ -191,7 +210,7 @@ def _balanced_tile(summary, scores):
 def _figure(name, path, scores):
     heading, caption = _FIGURES.get(name, (str(name).capitalize(), ""))
     alt = f"{heading}: {', '.join(scores.classes)}" if name == "confusion" else heading
-    picture = embedded(path, alt, f"Figure {name!r}")
+    picture = embedded(path, alt, f"Figure {name!r}", drawn=name in ("curves", "confusion"))
     return f"<h2>{escape(heading)}</h2>\n<figure>\n{picture}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
 
 

@@ -47,7 +47,7 @@ def _normalized(inputs, scale, offset, epsilon):
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs, scale=scale, offset=offset, mean=none, variance=none, epsilon=epsilon, is_training=True
         )
-        variance = tf.raw_ops.Copy(input=variance, name=_REFUSED_BY_XLA)
+        variance = tf.stop_gradient(tf.raw_ops.Copy(input=variance, name=_REFUSED_BY_XLA))  # `Copy` has no gradient
     # The kernel gives the unbiased variance (a sum over n - 1), Keras keeps the biased one (over n).
     count = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
     return outputs, mean, variance * tf.maximum(count - 1, 1) / count

@@ -102,12 +102,12 @@ def _draw_responses(result):
     from keras_resnet.evaluate import drawing
 
     rows = result.values[0]["responses"]
-    figure = drawing.new_figure(5.2, 0.95 * len(rows) + 0.3)
+    figure = drawing.new_figure(5.2, 0.95 * len(rows) + 0.3, clear=True)
     for place, row in enumerate(rows, start=1):
         axes = figure.add_subplot(len(rows), 1, place)
         axes.imshow(np.asarray(Image.open(io.BytesIO(base64.b64decode(row["png"])))), interpolation="nearest")
         axes.set_axis_off()
-        axes.set_title(f"stage {row['stage']}, channel {row['channel']}", fontsize=8, color=figures.INK, loc="left", pad=2)
+        axes.set_title(f"stage {row['stage']}, channel {row['channel']}", fontsize=8, color=drawing.NEUTRAL, loc="left", pad=2)
     return figure
 
 

@@ -7,26 +7,32 @@ from keras_resnet.evaluate.drawing import FAINT, INK
 
 # Okabe and Ito 2008, "Color universal design", without their yellow, which is faint on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+WIDTHS = (3.0, 2.3, 1.7, 1.1)  # points: a line that lies on an earlier one does not hide it
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 
 
-def panels(count, *, width=3.6, height=3.2, share=False):
+_HEIGHT = 3.2  # inches of a panel without its legend
+_DECADES = 2  # a logarithmic axis of fewer has its numbers written out
+
+
+def panels(count, *, width=3.6, share=False):
     """A figure of panels side by side: `(figure, list of axes)`; ``share`` gives them one vertical scale."""
-    figure = drawing.new_figure(width * count + 0.4, height)
+    figure = drawing.new_figure(width * count + 0.4, _HEIGHT)
     axes = figure.subplots(1, count, sharey=share, squeeze=False)[0]
     return figure, list(axes)
 
 
 def finish(axes, title, fact, across, up, *, log=False, legend=True):
-    """Title, axis labels, grid and legend of one panel."""
+    """Title, axis labels and grid of one panel, and below it the legend, where no line can run through it."""
     drawing.style(axes)
     drawing.title(axes, title, fact)
     axes.set_xlabel(across, color=FAINT, fontsize=9)
     axes.set_ylabel(up, color=FAINT, fontsize=9)
     if log:
-        axes.set_yscale("log")
+        drawing.log_axis(axes, decades=_DECADES)
     if legend:
-        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+        figure, taken = axes.figure, drawing.legend_below(axes)
+        figure.set_figheight(max(figure.get_figheight(), _HEIGHT + taken))
 
 
 def band(axes, x, series, label, number=0, *, dash=0, marker=None):
@@ -41,7 +47,8 @@ def band(axes, x, series, label, number=0, *, dash=0, marker=None):
         marker: of the points, or None.
     """
     series, colour = np.asarray(series, dtype=float), COLOURS[number % len(COLOURS)]
-    style = {"color": colour, "linestyle": DASHES[dash], "linewidth": 1.7, "marker": marker, "markersize": 4}
+    width = WIDTHS[min(number, len(WIDTHS) - 1)]
+    style = {"color": colour, "linestyle": DASHES[dash], "linewidth": width, "marker": marker, "markersize": 2.5 + width}
     axes.plot(x, series.mean(axis=0), label=label, **style)
     if len(series) > 1:
         axes.fill_between(x, series.min(axis=0), series.max(axis=0), color=colour, alpha=0.18, linewidth=0)

@@ -90,6 +90,7 @@ class Kind:
     """A way to build a deep network.
 
     Attributes:
+        told: what a block computes of x, in a figure; g is the activation, F the layers of the branch.
         block: a block function.
         shortcut: of `blocks.shortcut`, or None in a plain network.
         join: how branch and shortcut meet.
@@ -98,6 +99,7 @@ class Kind:
         layers: weight layers a block.
     """
 
+    told: str
     block: object
     shortcut: object = ways.identity
     join: object = ways.add
@@ -108,17 +110,22 @@ class Kind:
 
 _ROOT = 2**-0.5
 KINDS = {
-    "plain": Kind(postact.basic_block, None, ways.add_then_activate),
-    "residual": Kind(preact.preact_basic_block),
-    "scaled": Kind(preact.preact_basic_block, scale=_ROOT),
-    "normalised": Kind(preact.preact_basic_block, norm=True),
-    "common": Kind(postact.basic_block, join=ways.add_then_activate),
-    "post-normalised": Kind(postact.bottleneck_block, join=ways.add_then_activate, norm=True, layers=3),
-    "plain link": Kind(layer, None, layers=1),
-    "residual link": Kind(link, layers=1),
-    "scaled link": Kind(link, scale=_ROOT, layers=1),
-    "normalised link": Kind(link, norm=True, layers=1),
+    "plain": Kind("g(F(x))", postact.basic_block, None, ways.add_then_activate),
+    "residual": Kind("x + F(x)", preact.preact_basic_block),
+    "scaled": Kind("(x + F(x)) / √2", preact.preact_basic_block, scale=_ROOT),
+    "normalised": Kind("x + F(x), BN first", preact.preact_basic_block, norm=True),
+    "common": Kind("g(x + F(x))", postact.basic_block, join=ways.add_then_activate),
+    "post-normalised": Kind("g(x + F(x)), BN last", postact.bottleneck_block, join=ways.add_then_activate, norm=True, layers=3),
+    "plain link": Kind("g(W x)", layer, None, layers=1),
+    "residual link": Kind("x + W g(x)", link, layers=1),
+    "scaled link": Kind("(x + W g(x)) / √2", link, scale=_ROOT, layers=1),
+    "normalised link": Kind("x + W g(BN(x))", link, norm=True, layers=1),
 }
+
+
+def told(*kinds):
+    """Kinds in words: ``"residual: x + F(x); common: g(x + F(x))"``."""
+    return "; ".join(f"{kind}: {KINDS[kind].told}" for kind in kinds)
 
 
 def chain(x, kind, blocks, make, *, width=None):

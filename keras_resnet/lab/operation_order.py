@@ -17,6 +17,13 @@ ORDERS = {
     "common": {},
     "full pre-activation": {"order": "pre"},
 }
+_TOLD = {
+    "branch end": "branch end: x + g(F(x))",
+    "reverse": "reverse: x + F(g(x)), no BN",
+    "common": "common: g(x + F(x))",
+    "full pre-activation": "full pre-activation: x + F(g(BN(x)))",
+}
+_BLOCK = "x is what a block receives, F its convolutions, g the ReLU, BN batch normalisation."
 
 
 def measure(setting):
@@ -55,7 +62,7 @@ def _draw_growth(result):
     for panel, when in zip(axes, ("untrained", "trained"), strict=True):
         for number, order in enumerate(ORDERS):
             means = figures.of(result, "nets", order, when, "means")
-            figures.band(panel, np.arange(len(means[0])) + 1, means, order, number, marker="o")
+            figures.band(panel, np.arange(len(means[0])) + 1, means, _TOLD[order], number, marker="o")
         figures.finish(panel, when.capitalize(), "mean activation behind each block", "block", "")
     return figure
 
@@ -64,7 +71,7 @@ def _draw_training(result):
     figure, axes = figures.panels(1, width=5.5)
     for number, order in enumerate(ORDERS):
         curves = figures.of(result, "nets", order, "errors")
-        figures.band(axes[0], np.arange(len(curves[0])) + 1, curves, order, number)
+        figures.band(axes[0], np.arange(len(curves[0])) + 1, curves, _TOLD[order], number)
     figures.finish(axes[0], "Training error", "a mean over each epoch, while learning", "epoch", "")
     axes[0].set_ylim(bottom=0)
     return figure
@@ -107,7 +114,7 @@ EXPERIMENT = Experiment(
         **{f"test error, {order}": values["nets"][order]["test_error"] for order in ORDERS},
     },
     figures={
-        "growth": ("Mean activation behind the blocks.", _draw_growth),
-        "training": ("Training error over the epochs.", _draw_training),
+        "growth": (f"Mean activation behind the blocks. {_BLOCK}", _draw_growth),
+        "training": (f"Training error over the epochs. {_BLOCK}", _draw_training),
     },
 )

@@ -4,6 +4,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from keras_resnet.errors import LabError
 from keras_resnet.evaluate.page import embedded, write_document
 from keras_resnet.lab.registry import EXPERIMENTS
 from keras_resnet.lab.store import draw, figures_of, read
@@ -14,31 +15,40 @@ nav th, nav td { text-align: left; }
 nav a { color: var(--accent); white-space: nowrap; }
 .met { font-weight: 600; white-space: nowrap; }
 .yes { color: #1a7f4b; } .no { color: #b3420a; }
-@media (prefers-color-scheme: dark) { .yes { color: #5fd39b; } .no { color: #ff9a5c; } }
+@media screen and (prefers-color-scheme: dark) { .yes { color: #5fd39b; } .no { color: #ff9a5c; } }
 figure { margin: 1.25rem 0; }
 .criteria td:first-child, .numbers td:first-child { text-align: left; }
 blockquote { margin: .5rem 0; font-size: 1.05rem; }
+@media (max-width: 40rem) {
+  nav thead { display: none; }
+  nav tr { display: grid; grid-template-columns: 1fr auto; border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  nav td { border: 0; padding: .1rem 0; }
+  nav td:last-child { grid-column: 1 / -1; }
+}
 """
 
 
-def write_page(folder):
+def write_page(folder, *, again=False):
     """Writes `lab.html` from the results `NAME.json` of a folder and the figures that are drawn from them.
 
     Args:
         folder: of the results; figures that are missing are drawn.
+        again: whether those that are there are drawn anew.
 
     Returns:
         The path of the page.
 
     Raises:
-        LabError: a file of that name is not a result.
+        LabError: there is no result, or a file of that name is none.
     """
     folder = Path(folder)
     results = [read(folder / f"{name}.json") for name in EXPERIMENTS if (folder / f"{name}.json").exists()]
+    if not results:
+        raise LabError(f"{folder} holds no results of the lab; `keras-resnet lab run NAME --out {folder}` writes one")
     sections = [_head(results)]
     for result in results:
         paths = figures_of(result, folder)
-        if not all(path.exists() for path in paths):
+        if again or not all(path.exists() for path in paths):
             draw(result, folder)
         captions = [caption for caption, _ in EXPERIMENTS[result.experiment].figures.values()]
         pictures = [_figure(path, result.experiment, caption) for path, caption in zip(paths, captions, strict=True)]
@@ -103,4 +113,5 @@ def _verdict(passed):
 
 
 def _figure(path, name, caption):
-    return f"<figure>\n{embedded(path, caption, f'Figure of {name}')}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
+    picture = embedded(path, caption, f"Figure of {name}", drawn=True)
+    return f"<figure>\n{picture}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"

@@ -1,10 +1,11 @@
 """Running experiments: their values measured seed by seed, criteria checked."""
 
+import platform
 import time
 
+from keras_resnet.environment import cores, processor, versions
 from keras_resnet.errors import LabError, one_of
 from keras_resnet.lab.experiment import Setting, conclude
-from keras_resnet.lab.machine import facts
 from keras_resnet.lab.page import write_page
 from keras_resnet.lab.registry import EXPERIMENTS
 from keras_resnet.lab.store import draw, write
@@ -50,13 +51,19 @@ def _run(experiment, quick, shelves, out, say):
         values.append(experiment.measure(Setting(quick, seed, say, shelf)))
         seconds.append(time.perf_counter() - began)
         seeds.append(seed)
-        result = conclude(experiment, quick, seeds, values, seconds, facts())
+        result = conclude(experiment, quick, seeds, values, seconds, _machine())
         if out is not None:
             write(result, out)
     say(f"{experiment.name}: {'confirmed' if result.passed else 'not confirmed'}, {sum(seconds):.1f} s")
     if out is not None:
         draw(result, out)
     return result
+
+
+def _machine():
+    """What a result was measured on and with."""
+    machine = {"processor": processor(), "cores": cores(), "system": platform.system()}
+    return {"machine": machine, "versions": versions()}
 
 
 def _chosen(names):

@@ -109,7 +109,14 @@ EXPERIMENT = Experiment(
         for lag in LAGS
     },
     figures={
-        "links": ("Autocorrelation of dy/dx over the grid, nets of links.", lambda result: _draw(result, KINDS["links"])),
-        "blocks": ("Autocorrelation of dy/dx over the grid, nets of blocks.", lambda result: _draw(result, KINDS["blocks"])),
+        "links": (
+            f"Autocorrelation of dy/dx over the grid, nets of links. {nets.told(*KINDS['links'])}; g is the ReLU.",
+            lambda result: _draw(result, KINDS["links"]),
+        ),
+        "blocks": (
+            f"Autocorrelation of dy/dx over the grid, nets of blocks. {nets.told(*KINDS['blocks'])}; F has two layers, g is "
+            "the ReLU.",
+            lambda result: _draw(result, KINDS["blocks"]),
+        ),
     },
 )

@@ -54,11 +54,15 @@ def draw(result, folder):
 
 
 def _shrink(path):
-    """Stores a picture in 256 colours: a third of the bytes, and lines and photographs look the same."""
+    """Stores a picture in 256 colours, on a clear ground in 128: a third of the bytes, and it looks the same."""
     from PIL import Image
 
     with Image.open(path) as picture:
-        fewer = picture.convert("RGB").quantize(256)
+        clear = drawing.is_clear(picture)
+        fewer = picture.convert("RGB").quantize(128 if clear else 256)
+        if clear:
+            fewer = fewer.convert("RGB")
+            fewer.putalpha(picture.getchannel("A"))
     with whole(path) as temporary:
         fewer.save(temporary, format="PNG", optimize=True, dpi=(drawing.DPI, drawing.DPI))
 

@@ -17,10 +17,10 @@ from keras_resnet.data import Split
 from keras_resnet.data.augment import Augmentation
 from keras_resnet.data.pipeline import Batches, feed
 from keras_resnet.data.synthetic import CLASS_NAMES, synthetic_splits
+from keras_resnet.environment import seed_everything
 from keras_resnet.models import recalibrate_batch_norm, resolve
 from keras_resnet.models.assemble import units
 from keras_resnet.models.maker import KerasMaker
-from keras_resnet.repeatable import seed_everything
 from keras_resnet.train import Recipe, training_model
 from keras_resnet.train.optimizer import compile_for
 

@@ -137,11 +137,11 @@ def path_lengths():
     Counted on the graph: a layer has the paths of all that it reads, and those through a branch's last convolution are one
     longer.
     """
-    from keras_resnet.models.graph import flat, steps
+    from keras_resnet.models.graph import steps
     from keras_resnet.resnet50 import ResNet50
 
     counts = []
-    for step in steps(flat(ResNet50(weights=None, input_shape=(64, 64, 3), classes=6))):
+    for step in steps(ResNet50(weights=None, input_shape=(64, 64, 3), classes=6)):
         count = np.zeros(RESNET50_BLOCKS + 2, dtype=np.int64)
         count[0] = not step.inputs
         for number in step.inputs:

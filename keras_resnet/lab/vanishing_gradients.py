@@ -18,6 +18,7 @@ DEPTHS = (10, 20, 50)
 SMALL = 0.1  # a derivative is small below this share of the largest that the activation has
 _LARGEST = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}
 _CLASSES = 6
+_BLOCK = "x is what a block receives, F its two layers, g the activation."
 
 
 def measure(setting):
@@ -62,14 +63,14 @@ def _ratio(values, activation, kind, depth=50):
 
 
 def _draw_gradient(result):
-    figure, axes = figures.panels(len(ACTIVATIONS), share=True)
+    figure, axes = figures.panels(len(ACTIVATIONS))
     for panel, activation in zip(axes, ACTIVATIONS, strict=True):
         for dash, depth in enumerate(reversed(DEPTHS)):
             for number, kind in enumerate(KINDS):
                 norms = figures.of(result, "nets", activation, kind, str(depth), "norms")
                 layers = np.arange(len(norms[0])) + 2
                 shares = [np.divide(norm, norm[-1]) for norm in norms]
-                figures.band(panel, layers, shares, None if dash else kind, number, dash=dash)
+                figures.band(panel, layers, shares, None if dash else nets.told(kind), number, dash=dash)
         figures.finish(
             panel,
             activation,
@@ -86,7 +87,7 @@ def _draw_saturation(result):
     for panel, activation in zip(axes, ACTIVATIONS, strict=True):
         for number, kind in enumerate(KINDS):
             shares = figures.of(result, "nets", activation, kind, "50", "saturated")
-            figures.band(panel, np.arange(len(shares[0])) + 1, shares, kind, number)
+            figures.band(panel, np.arange(len(shares[0])) + 1, shares, nets.told(kind), number)
         figures.finish(panel, activation, "50 layers", "activation, 1 at the input", "share of units with a small derivative")
         panel.set_ylim(-0.02, 1.02)
     return figure
@@ -137,7 +138,14 @@ EXPERIMENT = Experiment(
         for kind in KINDS
     },
     figures={
-        "gradient": ("Norm of the weight gradient by layer, over that of the last layer of the body.", _draw_gradient),
-        "saturation": (f"Share of units whose derivative is below {SMALL:g} of the activation's largest.", _draw_saturation),
+        "gradient": (
+            "Norm of the weight gradient by layer, over that of the last layer of the body; each panel has a scale of its own. "
+            + _BLOCK,
+            _draw_gradient,
+        ),
+        "saturation": (
+            f"Share of units whose derivative is below {SMALL:g} of the activation's largest. {_BLOCK}",
+            _draw_saturation,
+        ),
     },
 )

@@ -71,7 +71,7 @@ def _draw_blocks(result):
     for panel, key, title in zip(axes, ("moment", "variance", "backward"), ("Forward", "Forward", "Backward"), strict=True):
         for number, kind in enumerate(("residual", "scaled", "normalised", "post-normalised")):
             series = figures.of(result, "nets", kind, key)
-            figures.band(panel, blocks, series, kind, number)
+            figures.band(panel, blocks, series, nets.told(kind), number)
         if key != "variance":
             theory = 2.0 ** (blocks if key == "moment" else BLOCKS - blocks)
             panel.plot(blocks, theory, color=figures.INK, linewidth=1, linestyle=figures.DASHES[2], label="2 to the power")
@@ -89,7 +89,7 @@ def _draw_links(result):
     blocks = np.arange(BLOCKS + 1)
     for panel, key in zip(axes, ("moment", "variance"), strict=True):
         for number, kind in enumerate(("residual link", "scaled link", "normalised link")):
-            figures.band(panel, blocks, figures.of(result, "nets", kind, key), kind, number)
+            figures.band(panel, blocks, figures.of(result, "nets", kind, key), nets.told(kind), number)
         fact = "second moment" if key == "moment" else f"variance; first factor 2 - 1/pi = {FIRST_FACTOR:.3f}"
         figures.finish(panel, "Links x + W relu(x)", fact, "links behind", "", log=True)
     return figure
@@ -155,7 +155,11 @@ EXPERIMENT = Experiment(
         "variance's slope, post-normalised": values["nets"]["post-normalised"]["variance_line"][0],
     },
     figures={
-        "blocks": ("Blocks of the catalogue: means over the draws.", _draw_blocks),
-        "links": ("The smallest residual function, one layer.", _draw_links),
+        "blocks": (
+            "Blocks of the catalogue: means over the draws. x is what a block receives, F its convolutions, g the ReLU, BN "
+            "batch normalisation.",
+            _draw_blocks,
+        ),
+        "links": ("The smallest residual function, one layer W behind the ReLU g.", _draw_links),
     },
 )

@@ -1,4 +1,3 @@
-from keras_resnet.models.batch_norm import check_train_eval_gap as check_train_eval_gap
 from keras_resnet.models.batch_norm import recalibrate_batch_norm as recalibrate_batch_norm
 from keras_resnet.models.batch_norm import set_batch_norm_momentum as set_batch_norm_momentum
 from keras_resnet.models.build import create_model as create_model
@@ -14,3 +13,4 @@ from keras_resnet.models.lineages import LINEAGES as LINEAGES
 from keras_resnet.models.preprocess import preprocess_input as preprocess_input
 from keras_resnet.models.pyramid import features as features
 from keras_resnet.models.spec import ModelSpec as ModelSpec
+from keras_resnet.models.train_eval_gap import check_train_eval_gap as check_train_eval_gap

@@ -4,6 +4,8 @@ It is read off the graph, so that renamed layers do not matter. Names only settl
 very small network leaves open.
 """
 
+import os
+import re
 from dataclasses import dataclass, field
 
 from keras import layers
@@ -84,62 +86,119 @@ class Anatomy:
             found.setdefault(block.stage, []).append(block)
         return found
 
+    @property
+    def own(self):
+        """The steps that the last block depends on or that depend on it: all but those of a branch beside the network."""
+        last = self.blocks[-1].steps[-1]
+        return tuple(step for step in self.steps if last.behind >> step.index & 1 or step.behind >> last.index & 1)
 
-def take_apart(model):
+
+def take_apart(model, prefix=None):
     """The parts of a residual or plain network.
 
     Args:
-        model: a functional or sequential `keras.Model`, or one that nests a single such model.
+        model: a functional or sequential `keras.Model` that is one such network or holds one, as a model among its layers or
+            beside other layers.
+        prefix: where it holds several: which, as `graph.part` says.
 
     Returns:
         An `Anatomy`.
 
     Raises:
-        ModelError: not a network of blocks as He et al. built them; the message says what was found.
+        ModelError: not a network of blocks as He et al. built them, or several; the message says what was found.
     """
-    network = graph.flat(model)
-    steps = graph.steps(network)
+    whole = graph.functional(model) if prefix is None else graph.part(model, prefix)
+    flats = [(network, graph.steps(network)) for network in _with_nested(whole)]
+    found = [(network, steps, raw) for network, steps in flats for raw in _residual(steps)]
+    found = found or [(network, steps, raw) for network, steps in flats if (raw := _plain(steps))]
+    found = [each for each in found if not any(isinstance(s.layer, _FOREIGN) for _, block in each[2] for s in block.steps)]
+    if len(found) > 1:
+        raise ModelError(_several(whole, found))
+    if not found:
+        raise ModelError(_none(whole, flats))
+    return _assign(*found[0])
+
+
+def _with_nested(model):
+    """A model and the models within it, each once."""
+    found = [model]
+    for inner in graph.nested(model):
+        found += [each for each in _with_nested(inner) if each not in found]
+    return found
+
+
+def _none(model, flats):
+    steps = [step for _, steps in flats for step in steps]
     foreign = next((step.layer for step in steps if isinstance(step.layer, _FOREIGN)), None)
-    raw = _residual(steps) or _plain(steps)
-    if not raw or any(isinstance(step.layer, _FOREIGN) for _, block in raw for step in block.steps):
-        found = f"without such a block; {foreign.name!r} is a {type(foreign).__name__}" if foreign else "without such a block"
-        raise ModelError(
-            f"model {network.name!r}: expected a ResNet, made of blocks of two 3x3 convolutions or of 1x1, 3x3 and 1x1; "
-            f"received {len(steps)} layers {found}"
-        )
-    return _assign(network, steps, raw)
+    found = f"without such a block; {foreign.name!r} is a {type(foreign).__name__}" if foreign else "without such a block"
+    return (
+        f"model {model.name!r}: expected a ResNet, made of blocks of two 3x3 convolutions or of 1x1, 3x3 and 1x1; "
+        f"received {len(steps)} layers {found}"
+    )
+
+
+def _several(model, found):
+    """What is said of several networks, and how to name one of them."""
+    text = f"model {model.name!r}: expected one network, received one that"
+    if all(network is not model for network, _, _ in found):
+        names = dict.fromkeys(repr(network.name) for network, _, _ in found)
+        return f"{text} nests {', '.join(names)}: pass one of them" if len(names) > 1 else _several(found[0][0], found)
+    own = [raw for network, _, raw in found if network is model]
+    inner = [repr(network.name) for network, _, _ in found if network is not model]
+    prefixes = [repr(prefix) for raw in own if (prefix := _prefix(raw))] + inner
+    begin = [repr(raw[0][1].convs[0].layer.name) for raw in own] + inner
+    advice = f"prefix={' or '.join(prefixes)}" if len(set(prefixes)) == len(found) else "keras.Model(its input, its output)"
+    return f"{text} holds several, which begin at {' and '.join(begin)}: pass {advice}"
+
+
+def _prefix(raw):
+    """What the names of a chain's layers with weights begin with, up to an underscore; empty for nothing."""
+    weighted = [step.layer for _, block in raw for step in block.steps if getattr(step.layer, "weights", ())]
+    common = os.path.commonprefix([layer.name for layer in weighted])
+    return re.sub("[_-]?[^_-]*$", "", common)
 
 
 def _residual(steps):
-    """Blocks that end in an addition, each beginning no earlier than the one before it ended."""
-    blocks, end = [], 0
+    """Chains of blocks that end in an addition, each beginning no earlier than the one before it ended."""
+    chains = []
     pooled = sum(1 << step.index for step in steps if isinstance(step.layer, layers.GlobalAveragePooling2D))
     for step in steps:
-        if type(step.layer).__name__ != "Add" or len(step.inputs) != 2 or len(step.output.shape) != 4:
+        found = _block(steps, step, pooled)
+        if found is None:
             continue
-        first, second = (steps[number].behind for number in step.inputs)
-        fork = (first & second).bit_length() - 1
-        if fork < end or not steps[fork].behind >> end & 1:
-            continue
-        sides = [graph.members(steps, side & ~steps[fork].behind) for side in (first, second)]
-        convolutions = [_convolutions(side, pooled & ~steps[fork].behind) for side in sides]
-        branch = 0 if len(convolutions[0][0]) >= len(convolutions[1][0]) else 1
-        (convs, gate), (projection, _) = convolutions[branch], convolutions[1 - branch]
-        if not _is_block(convs):
-            continue
-        block = Block(
-            steps=(*graph.members(steps, step.behind & ~steps[fork].behind),),
-            convs=convs,
-            output=step.output,
-            gate=gate,
-            projection=projection,
-            shortcut=sides[1 - branch],
-            join=step,
-            shortcut_first=branch == 1,
-        )
-        blocks.append((fork, block))
-        end = step.index
-    return blocks
+        before = steps[found[0]].behind
+        chain = next((chain for chain in chains if before >> chain[-1][1].join.index & 1), None)
+        if chain is not None:
+            chain.append(found)
+        elif not any(each in block.steps for each in found[1].steps for chain in chains for _, block in chain):
+            chains.append([found])
+    return chains
+
+
+def _block(steps, step, pooled):
+    """The block that a step joins and the number of the step where it forks; None where it joins none."""
+    if type(step.layer).__name__ != "Add" or len(step.inputs) != 2 or len(step.output.shape) != 4:
+        return None
+    first, second = (steps[number].behind for number in step.inputs)
+    fork = (first & second).bit_length() - 1
+    if fork < 0:
+        return None
+    sides = [graph.members(steps, side & ~steps[fork].behind) for side in (first, second)]
+    convolutions = [_convolutions(side, pooled & ~steps[fork].behind) for side in sides]
+    branch = 0 if len(convolutions[0][0]) >= len(convolutions[1][0]) else 1
+    (convs, gate), (projection, _) = convolutions[branch], convolutions[1 - branch]
+    if not _is_block(convs):
+        return None
+    return fork, Block(
+        steps=graph.members(steps, step.behind & ~steps[fork].behind),
+        convs=convs,
+        output=step.output,
+        gate=gate,
+        projection=projection,
+        shortcut=sides[1 - branch],
+        join=step,
+        shortcut_first=branch == 1,
+    )
 
 
 def _convolutions(steps, pooled):

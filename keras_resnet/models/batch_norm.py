@@ -1,19 +1,29 @@
-"""Batch normalisation's running statistics: how quickly they follow, re-estimating them, and noticing where they are wrong."""
+"""Batch normalisation's running statistics: how quickly they follow, and re-estimating them."""
 
-from dataclasses import dataclass
+import itertools
 
 import keras
 import numpy as np
 
 from keras_resnet.errors import ModelError
-
-# Layers named in a report, and the difference of losses (nats) below which the two modes agree.
-_NAMED, _AGREE = 3, 0.2
+from keras_resnet.models.batches import image_batches
 
 
 def batch_norm_layers(model):
     """The batch normalisations of a model, in order, those of nested models included."""
     return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def trained_batch_norms(model):
+    """Those of them that are not frozen.
+
+    Raises:
+        ModelError: a model that has no weights yet.
+    """
+    layers = [layer for layer in batch_norm_layers(model) if layer.trainable]
+    if not all(layer.built for layer in layers):
+        raise ModelError(f"model {model.name!r} has no weights yet: call it once on images, or give it an input shape")
+    return layers
 
 
 def set_batch_norm_momentum(model, momentum):
@@ -26,7 +36,7 @@ def set_batch_norm_momentum(model, momentum):
         layer.momentum = float(momentum)
 
 
-def recalibrate_batch_norm(model, data, *, batch_size=64):
+def recalibrate_batch_norm(model, data, *, batch_size=64, steps=None):
     """Replaces every running mean and variance by its average over the batches of ``data``, the weights as they are.
 
     Running averages made during training mix statistics of older weights (and, in short runs, of the initial values).
@@ -35,23 +45,35 @@ def recalibrate_batch_norm(model, data, *, batch_size=64):
 
     Args:
         model: a `keras.Model`.
-        data: images as an array `(N, H, W, C)`, N at least 2, in the range the model takes; or an iterable of such batches.
-        batch_size: for an array. A last batch of less than half of it is left out.
+        data: images as an array `(N, H, W, C)`, N at least 2, in the range the model takes; or an iterable of such batches, or
+            of `(images, labels)`, `(images, labels, weights)` or dicts: tf.data, a `keras.utils.PyDataset`, PyTorch's
+            `DataLoader`, a generator. A batch of less than half the first one's images is left out.
+        batch_size: for an array.
+        steps: how many batches are taken at most; None for all. An endless data set needs it. Of a source that does not say
+            how many images it has, 10,000 are taken without it, and a warning says so.
 
     Returns:
         The number of batches used.
 
     Raises:
-        ModelError: ``data`` holds no batch.
+        ModelError: ``data`` holds no batch of images for this model, or images or weights that are not finite, or it is
+            endless. The model is then as it was.
+
+    Example:
+        >>> recalibrate_batch_norm(model, keras.utils.image_dataset_from_directory("photos"), steps=50)
+        50
     """
-    layers = [layer for layer in batch_norm_layers(model) if layer.trainable]
+    what = "recalibrate_batch_norm"
+    layers = trained_batch_norms(model)
     sums, count = [0.0] * (2 * len(layers)), 0
-    for batch in _batches(data, batch_size):
+    for batch in image_batches(data, model, batch_size=batch_size, steps=steps, what=what):
         _, values = batch_statistics(model, layers, batch)
-        sums = [total + value for total, value in zip(sums, values, strict=True)]
         count += 1
+        if not all(np.isfinite(value).all() for value in values):
+            raise ModelError(f"{what}: batch {count}: NaN or infinity in the images, or made of them by the weights")
+        sums = [total + value for total, value in zip(sums, values, strict=True)]
     if not count:
-        raise ModelError("recalibrate_batch_norm: expected at least one batch of images, received none")
+        raise ModelError(f"{what}: expected at least one batch of images, received none")
     _assign(layers, [total / count for total in sums])
     return count
 
@@ -62,107 +84,45 @@ def batch_statistics(model, layers, batch):
     Args:
         model: a `keras.Model`.
         layers: its batch normalisations of interest, trainable ones.
-        batch: `(N, ...)`.
+        batch: `(N, ...)`, or a structure of such arrays for a model of several inputs.
 
     Returns:
-        The output `(N, ...)`, and the mean and the variance that each of ``layers`` found: float64 `(C,)`, two a layer.
+        The output `(N, ...)`, or a structure of such arrays; and the mean and the variance that each of ``layers`` found:
+        float64 `(C,)`, two a layer. Of a layer that is called several times, as in a backbone that two images share, they are
+        the mean over its calls; of one that is not called, its running statistics.
     """
-    momenta, before = [layer.momentum for layer in layers], _read(layers)
+    before = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in model.non_trainable_variables]
+    momenta, shades = [layer.momentum for layer in layers], [vars(layer).get("call") for layer in layers]
     try:
         for layer in layers:
-            layer.momentum = 0.0  # the running statistics after a batch are then those of that batch
-        output = model(keras.ops.convert_to_tensor(batch), training=True)
-        return keras.ops.convert_to_numpy(output), _read(layers)
+            layer.call = _averaging(layer)
+        output = model(keras.tree.map_structure(keras.ops.convert_to_tensor, batch), training=True)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, output), read_statistics(layers)
     finally:
-        _assign(layers, before)
-        for layer, momentum in zip(layers, momenta, strict=True):
+        for variable, value in before:
+            variable.assign(value)
+        for layer, momentum, shade in zip(layers, momenta, shades, strict=True):
             layer.momentum = momentum
+            del layer.call
+            if shade is not None:
+                layer.call = shade
 
 
-@dataclass(frozen=True)
-class TrainEvalGap:
-    """What one batch looks like in training and in inference mode.
+def _averaging(layer):
+    """A layer's `call` that makes its running statistics the mean of those of its calls in training mode."""
+    plain, calls = layer.call, itertools.count()
 
-    Attributes:
-        train_loss: mean cross-entropy in training mode (batch statistics), in nats.
-        eval_loss: the same in inference mode (running statistics).
-        train_accuracy: share of right answers in training mode, 0 to 1.
-        eval_accuracy: the same in inference mode.
-        layers: pairs of name and shift of the batch normalisations, worst first: how far the batch's means lie from the
-            running means, in running standard deviations (root mean square over the channels).
-    """
+    def call(inputs, training=None, mask=None):
+        if training:
+            number = next(calls)
+            layer.momentum = number / (number + 1)  # 0 at the first call: nothing is left of what was there
+        return plain(inputs, training=training, mask=mask)
 
-    train_loss: float
-    eval_loss: float
-    train_accuracy: float
-    eval_accuracy: float
-    layers: tuple
-
-    @property
-    def agrees(self):
-        """Whether inference loses less than 0.2 nats against training mode."""
-        return self.eval_loss - self.train_loss < _AGREE
-
-    def __str__(self):
-        figures = (
-            f"loss {self.train_loss:.3f} and accuracy {self.train_accuracy:.1%} in training mode, "
-            f"{self.eval_loss:.3f} and {self.eval_accuracy:.1%} in inference mode"
-        )
-        if self.agrees:
-            return f"The two modes agree: {figures}."
-        worst = ", ".join(f"{name} ({shift:.1f} standard deviations off)" for name, shift in self.layers[:_NAMED])
-        return (
-            f"Batch normalisation's running statistics do not fit the weights: {figures}; worst {worst}. Re-estimate them "
-            "with recalibrate_batch_norm(model, images), and train with a smaller momentum or for more steps."
-        )
+    return call
 
 
-def check_train_eval_gap(model, x, y):
-    """Runs one batch in training and in inference mode and says whether batch normalisation parts the two.
-
-    The model stays as it is. Dropout and drop path, where a model has them, raise the loss in training mode alone.
-
-    Args:
-        model: a classifier, a `keras.Model` that ends in probabilities or logits `(N, classes)`.
-        x: images `(N, H, W, C)` in the range the model takes; a batch of training images, 32 or more.
-        y: labels int `(N,)`, or one-hot `(N, classes)`.
-
-    Returns:
-        A `TrainEvalGap`; print it.
-
-    Raises:
-        ModelError: images and labels differ in number.
-    """
-    labels = np.asarray(y)
-    labels = labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.reshape(-1).astype(int)
-    if len(labels) != len(x):
-        raise ModelError(f"check_train_eval_gap: expected as many labels as images, received {len(labels)} and {len(x)}")
-    layers = [layer for layer in batch_norm_layers(model) if layer.trainable]
-    running = _read(layers)
-    training, found = batch_statistics(model, layers, x)
-    inference = keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(x), training=False))
-    shifts = [
-        float(np.sqrt(np.mean((mean - old_mean) ** 2 / (old_variance + layer.epsilon))))
-        for layer, mean, old_mean, old_variance in zip(layers, found[::2], running[::2], running[1::2], strict=True)
-    ]
-    ranked = sorted(zip((layer.name for layer in layers), shifts, strict=True), key=lambda pair: -pair[1])
-    (train_loss, train_accuracy), (eval_loss, eval_accuracy) = _judge(training, labels), _judge(inference, labels)
-    return TrainEvalGap(train_loss, eval_loss, train_accuracy, eval_accuracy, tuple(ranked))
-
-
-def _judge(outputs, labels):
-    """Mean cross-entropy and accuracy of probabilities or logits `(N, K)`."""
-    outputs = np.asarray(outputs, dtype="float64")
-    logs = np.log(np.clip(outputs, 1e-7, 1))  # Keras's own clip of probabilities
-    if (outputs < 0).any() or not np.allclose(outputs.sum(axis=1), 1, atol=1e-2):
-        shifted = outputs - outputs.max(axis=1, keepdims=True)
-        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    rows = np.arange(len(labels))
-    return float(-logs[rows, labels].mean()), float((outputs.argmax(axis=1) == labels).mean())
-
-
-def _read(layers):
-    """Mean and variance of each layer, float64."""
+def read_statistics(layers):
+    """Mean and variance of each layer, float64 `(C,)`: two a layer."""
     variables = [variable for layer in layers for variable in (layer.moving_mean, layer.moving_variance)]
     return [keras.ops.convert_to_numpy(variable).astype("float64") for variable in variables]
 
@@ -171,13 +131,3 @@ def _assign(layers, values):
     variables = [variable for layer in layers for variable in (layer.moving_mean, layer.moving_variance)]
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value.astype("float32"))
-
-
-def _batches(data, batch_size):
-    if not hasattr(data, "shape"):
-        yield from data
-        return
-    for start in range(0, len(data), batch_size):
-        batch = np.asarray(data[start : start + batch_size])
-        if start == 0 or len(batch) * 2 >= batch_size:
-            yield batch

@@ -4,7 +4,7 @@ import os
 
 import keras
 
-from keras_resnet import cpu
+from keras_resnet import environment
 from keras_resnet.errors import ModelError
 from keras_resnet.fast import accelerate
 from keras_resnet.models.assemble import assemble
@@ -107,11 +107,11 @@ def _check_data_format():
         return
     import tensorflow
 
-    value = os.environ.get(cpu.ONEDNN)
-    on = cpu.onednn_by_default() if value is None else value != "0"
+    value = os.environ.get(environment.ONEDNN)
+    on = environment.onednn_by_default() if value is None else value != "0"
     if not on and not tensorflow.config.list_physical_devices("GPU"):
         raise ModelError(
             "The image data format is channels_first, which TensorFlow computes on a CPU with oneDNN alone, and that is off: "
-            f"set {cpu.ONEDNN}=1 in the environment before TensorFlow is loaded, or keras.config.set_image_data_format("
+            f"set {environment.ONEDNN}=1 in the environment before TensorFlow is loaded, or keras.config.set_image_data_format("
             "'channels_last')"
         )

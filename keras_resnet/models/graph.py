@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import keras
-from keras import layers
 
 from keras_resnet.errors import ModelError
 
@@ -27,28 +26,62 @@ class Step:
     output: object
 
 
-def flat(model):
-    """The functional model to look at: ``model``, or the only model among its layers.
+def functional(model):
+    """The model, if it has a graph.
 
     Raises:
-        ModelError: the model has no graph, or nests several models.
+        ModelError: no model, or one without a graph.
     """
     if not isinstance(model, keras.Model):
         raise ModelError(f"model: expected a keras.Model, received {type(model).__name__}")
-    nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    convolves = any(isinstance(layer, layers.Conv2D) for layer in model.layers)
-    if len(nested) == 1 and not convolves:
-        return flat(nested[0])
-    if len(nested) > 1 and not convolves:
-        names = ", ".join(repr(layer.name) for layer in nested)
-        raise ModelError(f"model {model.name!r}: expected one network, received one that nests {names}: pass one of them")
+    if not _has_graph(model):
+        raise ModelError(f"model {model.name!r}: expected a functional model, received {type(model).__name__} without a graph")
+    return model
+
+
+def _has_graph(model):
     try:
         outputs = model.outputs
     except (AttributeError, ValueError):
-        outputs = None
-    if not outputs or not hasattr(outputs[0], "_keras_history"):
-        raise ModelError(f"model {model.name!r}: expected a functional model, received {type(model).__name__} without a graph")
-    return model
+        return False
+    return bool(outputs) and hasattr(outputs[0], "_keras_history")
+
+
+def nested(model):
+    """The models with a graph among a model's layers, those in a wrapper such as `TimeDistributed` too."""
+    inner = (getattr(layer, "layer", layer) for layer in model.layers)
+    return [each for each in inner if isinstance(each, keras.Model) and _has_graph(each)]
+
+
+def part(model, prefix):
+    """The part of a model whose names begin with a prefix: a model among its layers, or layers side by side with others.
+
+    Args:
+        model: a functional `keras.Model`.
+        prefix: the name of a model among its layers; or what the names of layers begin with, up to an underscore.
+
+    Returns:
+        A `keras.Model` from the inputs that those layers depend on to the last of them; it shares its layers with ``model``.
+
+    Raises:
+        ModelError: no such layer.
+    """
+    for inner in nested(functional(model)):
+        if inner.name == prefix:
+            return inner
+    found = steps(model)
+    own = [step for step in found if begins(step.layer.name, prefix)]
+    if not own:
+        raise ModelError(f"prefix: expected what names of layers of model {model.name!r} begin with, received {prefix!r}")
+    sources = [tensor for tensor in model.inputs if any(step.output is tensor for step in members(found, own[-1].behind))]
+    return keras.Model(sources, own[-1].output, name=str(prefix).rstrip("_-"))
+
+
+def begins(name, prefix):
+    """Whether a name begins with a prefix as a word of its own: ``"rgb"`` is one of ``rgb_conv1``, not of ``rgb2_conv1``."""
+    if not prefix or not name.startswith(prefix):
+        return False
+    return not (prefix[-1].isalnum() and name[len(prefix) : len(prefix) + 1].isalnum())
 
 
 def steps(model):

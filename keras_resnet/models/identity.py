@@ -109,7 +109,7 @@ class Identity:
         return f"{self.name} of lineage {self.lineage}; {facts}. {source}." + (listed and f" It differs in{listed}")
 
 
-def identify(model):
+def identify(model, *, prefix=None):
     """Which ResNet a network is: a row of the catalogue and a lineage, or the nearest.
 
     It is read off the graph: kernels, strides, padding, epsilon, biases, order. Layer names matter only where nothing else
@@ -117,13 +117,15 @@ def identify(model):
 
     Args:
         model: a functional or sequential `keras.Model`, of this package, of `keras.applications` or anyone's, built or loaded;
-            or one that nests a single such model.
+            or one that holds a single such network beside other layers or as a model within.
+        prefix: of a model that holds several: which, by the name of the model within, or by what the names of its layers
+            begin with, e.g. ``"depth"`` of ``depth_conv1``.
 
     Returns:
         An `Identity`; print it.
 
     Raises:
-        ModelError: not a ResNet, or a model without a graph.
+        ModelError: not a ResNet, several of them without ``prefix``, or a model without a graph.
 
     Example:
         >>> found = identify(keras.applications.ResNet50(weights=None))
@@ -133,7 +135,7 @@ def identify(model):
         padding of the stem's pool: here one pixel of zeros on each side; there none
         epsilon of the normalisations: here 1.001e-05; there 0.001
     """
-    anatomy = take_apart(model)
+    anatomy = take_apart(model, prefix)
     choices, biased = read(anatomy), branches(anatomy)
     found = []
     for name, row in CATALOG.items():
@@ -143,7 +145,7 @@ def identify(model):
     spec, departures = min(found, key=lambda pair: _distance(pair[1]))
     same = [other.lineage for other, differs in found if other.name == spec.name and other is not spec and _same(differs)]
     exact = _same(departures)
-    network = anatomy.network
+    source = next(step for step in anatomy.stem if not step.inputs)
     dense = [step.layer.units for step in anatomy.head if isinstance(step.layer, keras.layers.Dense)]
     return Identity(
         name=spec.name,
@@ -151,8 +153,8 @@ def identify(model):
         exact=exact,
         departures=departures,
         equivalent=tuple(same) if exact else (),
-        parameters=network.count_params(),
-        input_shape=tuple(network.inputs[0].shape[1:]),
+        parameters=sum(step.layer.count_params() for step in anatomy.own if isinstance(step.layer, keras.layers.Layer)),
+        input_shape=tuple(source.output.shape[1:]),
         classes=dense[-1] if dense else None,
         preprocessing=spec.preprocessing,
         choices=choices,

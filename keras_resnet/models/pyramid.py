@@ -3,10 +3,11 @@
 import keras
 
 from keras_resnet.errors import ModelError, one_of
+from keras_resnet.models import graph
 from keras_resnet.models.anatomy import ACTIVATIONS, NORMS, take_apart
 
 
-def features(model, stages=None):
+def features(model, stages=None, *, prefix=None):
     """The network with the last feature map of each residual stage as its outputs (C2 to C5 of Lin et al. 2017).
 
     C2 has a quarter of the input's size, C5 a thirty-second (networks for 32 x 32 images: C2 the whole size, C4 a quarter;
@@ -18,18 +19,22 @@ def features(model, stages=None):
         model: any network of the catalogue in any lineage, with or without its top, built or loaded from a `.keras` file, its
             layers renamed or not. It shares its layers and weights with the result.
         stages: names of stages, e.g. ``("C3", "C4", "C5")``; None for all that the network has.
+        prefix: of a model that holds several networks side by side: which, by what the names of its layers begin with, e.g.
+            ``"depth"`` of ``depth_conv1``. The result takes the images of that network alone.
 
     Returns:
         A flat functional `keras.Model` that maps images to a dict: name of the stage -> tensor `(N, H, W, C)`.
 
     Raises:
-        ModelError: not a ResNet, one nested in another model, or a stage that the network has not got.
+        ModelError: not a ResNet, several without ``prefix``, one nested in another model, or a stage that the network has not
+            got.
 
     Example:
         >>> net = create_model("resnet18", input_shape=(64, 64, 3), include_top=False)
         >>> {stage: map.shape[1:] for stage, map in features(net).output.items()}
         {'C2': (16, 16, 64), 'C3': (8, 8, 128), 'C4': (4, 4, 256), 'C5': (2, 2, 512)}
     """
+    model = model if prefix is None else graph.part(model, prefix)
     anatomy = take_apart(model)
     if anatomy.network is not model:
         name = anatomy.network.name

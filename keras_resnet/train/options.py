@@ -26,7 +26,7 @@ class Options:
         groups: None, or the CSV file of a folder of photographs that says which of them belong together.
         weights: None for random weights; a run folder, a weight file of any library, or a name that `create_model` takes.
             The classifier is loaded where its classes are the set's.
-        fast: whether operations are allowed whose last digits differ from start to start; see `repeatable.deterministic`. A
+        fast: whether operations are allowed whose last digits differ from start to start; see `environment.deterministic`. A
             run that is killed and resumed then need not end with the weights of one without a break.
         remat: whether what lies inside a block is computed again for its gradients instead of being kept: less memory, more
             time, the same numbers up to rounding.

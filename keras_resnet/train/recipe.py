@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, field, fields
 
 from keras_resnet.data.augment import Augmentation
+from keras_resnet.environment import PRECISIONS
 from keras_resnet.errors import RunError
-from keras_resnet.repeatable import PRECISIONS
 
 STAGES = ("stem", "stage2", "stage3", "stage4", "stage5")  # what `models.freeze` takes
 

@@ -8,7 +8,7 @@ from keras_resnet.train.recipe import Recipe
 # No mirror images: signs in general have handedness.
 _PHOTOGRAPHS = Augmentation(shift=0.1, rotation=15, zoom=0.15, brightness=0.1, contrast=0.2, colour=0.1)
 
-# `keras-resnet bench accuracy --ablation` on the Sign Language Digits: resnet18, 32 x 32, 20 epochs, a learning rate of 1e-3.
+# `python -m benchmarks accuracy --ablation` on the Sign Language Digits: resnet18, 32 x 32, 20 epochs, a learning rate of 1e-3.
 # Validation images (393 of people not trained on) that a recipe gets right, in percent, and their loss, means over the seeds;
 # the difference is to this recipe with the same seeds, in points. By the test images beside it nothing was chosen.
 #
@@ -68,9 +68,9 @@ RECIPES = {
             learning_rate=1e-3,
             augmentation=Augmentation(shift=0.08),
         ),
-        # Small batches, so that a hundred images give enough updates. What is frozen is by `bench accuracy --few`, from drawn
-        # hands to ten photographs a class, three seeds, validation images: nothing 83.1 %, to stage 3 78.2 %, which are within
-        # chance of each other and the second twice as fast; to stage 4 31.3 %. The other values are chosen, not searched for.
+        # Small batches, so that a hundred images give enough updates. What is frozen is by `benchmarks accuracy --few`, from
+        # drawn hands to ten photographs a class, three seeds, validation images: nothing 83.1 %, to stage 3 78.2 %, which are
+        # within chance of each other and the second twice as fast; to stage 4 31.3 %. The rest is chosen, not searched for.
         replace(
             _SIGNS,
             name="finetune",

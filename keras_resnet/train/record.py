@@ -5,16 +5,14 @@ import platform
 import shlex
 from dataclasses import replace
 
-import keras
 import numpy as np
 
 from keras_resnet.data.stored import StoredImages, chunks
+from keras_resnet.environment import deterministic, numerics, versions
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
-from keras_resnet.repeatable import deterministic, numerics
 from keras_resnet.train.recipe import FLAGS, Recipe, complete
 from keras_resnet.train.recipes import RECIPES
-from keras_resnet.version import __version__
 
 # What must be equal for a run to go on; where an older record has no such key it was None.
 _FIXED = (
@@ -68,7 +66,7 @@ def new_record(setup, out):
         "pixels": start.pixels,
         "preprocessing": f"none: the saved model takes pixels 0 to 255 and {_PIXELS[start.pixels]} itself",
         "numerics": {**numerics(tf32=None), "deterministic": _is_deterministic(options)},
-        "versions": _versions(),
+        "versions": {**versions(), "machine": platform.platform()},
     }
 
 
@@ -175,10 +173,3 @@ def _difference(key, old, new):
 
 def _short(value):
     return value.get("name") or value.get("path") or value if isinstance(value, dict) else value
-
-
-def _versions():
-    backend = keras.backend.backend()
-    versions = {"keras_resnet": __version__, "python": platform.python_version(), "keras": keras.__version__}
-    versions[backend] = __import__(backend).__version__  # the names of Keras's backends are those of their modules
-    return {**versions, "numpy": np.__version__, "machine": platform.platform()}

@@ -11,7 +11,7 @@ import types
 
 import keras
 
-from keras_resnet.models.graph import flat, steps
+from keras_resnet.models.graph import functional, steps
 
 LONGEST = 12  # steps of a part where a network has no blocks
 
@@ -28,7 +28,7 @@ def recompute(model):
     Returns:
         The same model.
     """
-    pixels, *parts = _parts(flat(model))
+    pixels, *parts = _parts(functional(model))
     plain = model.call
 
     def call(self, inputs, training=None, mask=None, **others):
@@ -48,7 +48,7 @@ def held(model):
 
     They are what goes from part to part, and all of the part that has most.
     """
-    _, *parts = _parts(flat(model))
+    _, *parts = _parts(functional(model))
     largest = max(parts, key=lambda part: sum(math.prod(output.shape[1:]) for output in part.outputs))
     between = [part.function.outputs[0] for part in parts if part is not largest]
     return [parts[0].function.inputs[0], *between, *largest.outputs]

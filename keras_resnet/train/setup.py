@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import keras
 
-from keras_resnet import cpu
+from keras_resnet import environment
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.models.inputs import MINIMUM_SIZE
-from keras_resnet.repeatable import seed_everything
+from keras_resnet.environment import seed_everything
 from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.memory import check_memory
@@ -69,7 +69,7 @@ def set_up(data, model, recipe, epochs, given, crew=None):
     _check_images(images, recipe, options, model)
     _check_crew(crew, images, {"model": model, "recipe": recipe.to_json(), **_plain(options)})
     check_parts(min(recipe.batch_size, len(images.train)), crew.size, crew.devices)
-    if lost := cpu.lost_speed():
+    if lost := environment.lost_speed():
         options.say(lost)
     start = start_from(options.weights, model, images.signs.class_names)
     seed_everything(options.seed)

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_resnet.cpu import keep_memory
 from keras_resnet.data.pipeline import Batches, EpochNumber, faults_told, feed
+from keras_resnet.environment import deterministic, keep_memory
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
 from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
-from keras_resnet.repeatable import deterministic
 from keras_resnet.train import callbacks
 from keras_resnet.train.checkpoint import Checkpoint, checkpoints, epochs_of, restore
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster

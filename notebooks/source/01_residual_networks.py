@@ -12,22 +12,12 @@
 # can be chosen only before TensorFlow loads.
 
 # %%
-import os
-from pathlib import Path
-
-import keras_resnet as kr  # before TensorFlow, whose fast CPU kernels it turns on
-from keras_resnet.cli.quiet import load_keras
-
-load_keras()  # without TensorFlow's remarks about the machine
+from keras_resnet.notebook import OUT, kr  # the package, before TensorFlow; a folder for all that is written
 
 import keras
 from keras import layers
 import numpy as np
 from IPython.display import Image
-
-SMOKE = os.environ.get("KERAS_RESNET_SMOKE") == "1"  # the project's tests: few images, one epoch
-OUT = Path("out-smoke" if SMOKE else "out")  # all that this notebook writes
-OUT.mkdir(exist_ok=True)
 
 # %% [markdown]
 # ## 1. Why depth hurts
@@ -298,7 +288,7 @@ print(f"\n{len(model.layers)} layers, {model.count_params():,} parameters")  # 1
 # %%
 SET = OUT / "signs"
 if not SET.exists():
-    kr.data.make_synthetic(SET, train_images=48 if SMOKE else 1080, test_images=24 if SMOKE else 120)
+    kr.data.make_synthetic(SET, train_images=1080, test_images=120)  # smoke: 1080 -> 48, 120 -> 24
 
 signs = kr.data.load_signs(SET)  # checks what it reads
 print("training images", signs.train.images.shape, signs.train.images.dtype, "labels", signs.train.labels.shape)
@@ -327,9 +317,9 @@ Image(kr.data.sample_grid(signs.train, signs.class_names, OUT / "samples.png", p
 # two quiet cores this takes about three minutes. Where the run is there already, it is not made again.
 
 # %%
-RUN = OUT / "resnet50"
+RUN = OUT / "resnet50"  # solution: resnet50 -> resnet50_solution
 outcome = kr.train.run(
-    data=SET, out=RUN, model="resnet50", recipe="signs-quick", epochs=1 if SMOKE else 16, seed=0, resume=True, verbose=2
+    data=SET, out=RUN, model="resnet50", recipe="signs-quick", epochs=16, seed=0, resume=True, verbose=2  # smoke: 16 -> 1
 )
 low, high = outcome.accuracy_interval
 print(f"\nTest accuracy {outcome.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}) on {outcome.images} images")
@@ -394,7 +384,8 @@ predictor = kr.deploy.Predictor(RUN)
 Image(predictor.picture(PHOTO, OUT / "answer.png"), width=900)
 
 # %% [markdown]
-# The same at the command line: `keras-resnet predict out/resnet50 my_hand.jpg --out answer.png`.
+# The same at the command line:
+# `keras-resnet predict out/resnet50 my_hand.jpg --out answer.png`.  # solution: resnet50 -> resnet50_solution
 #
 # ## Where to go from here
 # * `keras-resnet grade 01_residual_networks.ipynb` checks your three functions again, from the saved notebook.

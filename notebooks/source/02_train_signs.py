@@ -6,20 +6,10 @@
 # wrong.
 
 # %%
-import os
-from pathlib import Path
-
-import keras_resnet as kr  # before TensorFlow, whose fast CPU kernels it turns on
-from keras_resnet.cli.quiet import load_keras
-
-load_keras()  # without TensorFlow's remarks about the machine
+from keras_resnet.notebook import OUT, kr  # the package, before TensorFlow; a folder for all that is written
 
 import numpy as np
 from IPython.display import Image
-
-SMOKE = os.environ.get("KERAS_RESNET_SMOKE") == "1"  # the project's tests: few images, a tiny network, one epoch
-OUT = Path("out-smoke" if SMOKE else "out")  # all that this notebook writes
-OUT.mkdir(exist_ok=True)
 
 # %% [markdown]
 # ## 1. The data
@@ -29,7 +19,7 @@ OUT.mkdir(exist_ok=True)
 # %%
 SET = OUT / "signs"
 if not SET.exists():
-    kr.data.make_synthetic(SET, train_images=48 if SMOKE else 1080, test_images=24 if SMOKE else 120)
+    kr.data.make_synthetic(SET, train_images=1080, test_images=120)  # smoke: 1080 -> 48, 120 -> 24
 signs = kr.data.load_signs(SET)
 Image(kr.data.sample_grid(signs.train, signs.class_names, OUT / "samples.png", per_class=5), width=520)
 
@@ -97,13 +87,13 @@ for field, value in recipe.to_json().items():
 # are looked at once, at the end. Whoever picks the best epoch by the test images has trained on them.
 
 # %%
-RUN = OUT / ("tiny" if SMOKE else "resnet18")
+RUN = OUT / "resnet18"  # smoke: resnet18 -> tiny
 outcome = kr.train.run(
     data=SET,
     out=RUN,
-    model="resnet-tiny" if SMOKE else "resnet18",
+    model="resnet18",  # smoke: resnet18 -> resnet-tiny
     recipe=recipe,
-    epochs=1 if SMOKE else 16,
+    epochs=16,  # smoke: 16 -> 1
     seed=0,
     resume=True,  # a run that is there already is not made again, one that was interrupted goes on
     verbose=2,

@@ -8,22 +8,15 @@
 # It uses the small network that ships with the project: a ResNet-20, 1.2 MB, trained on drawn hand signs.
 
 # %%
-import os
+from keras_resnet.notebook import OUT, kr  # the package, before TensorFlow; a folder for all that is written
+
 from pathlib import Path
-
-import keras_resnet as kr  # before TensorFlow, whose fast CPU kernels it turns on
-from keras_resnet.cli.quiet import load_keras
-
-load_keras()  # without TensorFlow's remarks about the machine
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-SMOKE = os.environ.get("KERAS_RESNET_SMOKE") == "1"  # the project's tests: few images
-OUT = Path("out-smoke" if SMOKE else "out") / "weights"  # all that this notebook writes
-OUT.mkdir(parents=True, exist_ok=True)
-
+OUT = OUT / "weights"
 FILE = Path("../weights/resnet20_synthetic_signs.h5")  # of the project; this notebook stands in notebooks/
 
 # %% [markdown]
@@ -61,7 +54,7 @@ print("complete:", report.complete)
 # card in `weights/README.md` says so.
 
 # %%
-test = kr.data.make_synthetic(OUT / "signs", seed=7, train_images=6, test_images=36 if SMOKE else 240).test
+test = kr.data.make_synthetic(OUT / "signs", seed=7, train_images=6, test_images=240).test  # smoke: 240 -> 36
 images = test.images / np.float32(255)
 
 

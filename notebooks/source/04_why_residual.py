@@ -3,37 +3,11 @@
 #
 # Texts give many reasons, and not all of them hold. The package has a lab, `kr.lab`, in which each claim is an experiment: what
 # is claimed and by whom, what is measured, and criteria that were written down before the measurement. This notebook runs seven
-# of them in their quick form, which takes some minutes on a CPU. Small networks, one seed: enough to see what is meant, not to
-# settle a question. A criterion that is *not* met is shown as such.
+# of them in their quick form, which takes some minutes on a CPU; `show(.., quick=False)` runs the full one. Small networks, one
+# seed: enough to see what is meant, not to settle a question. A criterion that is *not* met is shown as such.
 
 # %%
-import os
-from pathlib import Path
-
-import keras_resnet as kr  # before TensorFlow, whose fast CPU kernels it turns on
-from keras_resnet.cli.quiet import load_keras
-
-load_keras()  # without TensorFlow's remarks about the machine
-
-import textwrap
-from IPython.display import Image, display
-
-SMOKE = os.environ.get("KERAS_RESNET_SMOKE") == "1"  # the project's tests: only what takes seconds
-OUT = Path("out-smoke" if SMOKE else "out") / "lab"  # results as JSON, figures, and a page of them all, lab.html
-QUICK = True  # False: the full form, which takes much longer
-
-
-def show(name, figure, slow=False):
-    """Runs an experiment, says what came of it, and shows one of its figures."""
-    if SMOKE and slow:
-        return print(f"{name} is left out: KERAS_RESNET_SMOKE is set")
-    [result] = kr.lab.run(name, quick=QUICK, out=OUT, say=lambda line: None)
-    print(textwrap.fill(f"Claim: {result.claim}", 110))
-    for criterion in result.criteria:
-        print(textwrap.fill(f"{'met    ' if all(criterion['met']) else 'NOT MET'}  {criterion['text']}", 110))
-    print(f"{'Confirmed' if result.passed else 'Not confirmed'} in the {result.form} form, {sum(result.seconds):.0f} s")
-    display(Image(OUT / f"{name}-{figure}.png", width=900))
-
+from keras_resnet.notebook import kr, show  # the package, before TensorFlow; what runs an experiment and shows a figure
 
 for experiment in kr.lab.EXPERIMENTS.values():  # all that there are
     print(f"{experiment.name:20} {experiment.source}")
@@ -48,7 +22,7 @@ for experiment in kr.lab.EXPERIMENTS.values():  # all that there are
 # by at most two in the deeper of the residual ones.
 
 # %%
-show("degradation", "curves", slow=True)
+show("degradation", "curves")  # smoke: show -> print
 
 # %% [markdown]
 # ## 2. Is it the vanishing gradient?
@@ -82,7 +56,7 @@ show("backprop-term", "shares")
 # deep network should do is close to nothing. The networks that are trained by it suggest that the bet is a good one.
 
 # %%
-show("residual-target", "ways", slow=True)
+show("residual-target", "ways")  # smoke: show -> print
 
 # %% [markdown]
 # ## 5. Sums grow
@@ -92,7 +66,7 @@ show("residual-target", "ways", slow=True)
 # (green); in our block, which has it at the end of the branch, too (pink).
 
 # %%
-show("variance", "blocks", slow=True)
+show("variance", "blocks")  # smoke: show -> print
 
 # %% [markdown]
 # ## 6. A network of paths
@@ -115,7 +89,7 @@ show("unrolled-paths", "paths")
 # That is what a lab is for.
 
 # %%
-show("shattered-gradients", "blocks", slow=True)
+show("shattered-gradients", "blocks")  # smoke: show -> print
 
 # %% [markdown]
 # ## The same at the command line

@@ -7,22 +7,15 @@
 # freezing and fine-tuning; and, to compare, from scratch.
 
 # %%
-import os
-from pathlib import Path
-
-import keras_resnet as kr  # before TensorFlow, whose fast CPU kernels it turns on
-from keras_resnet.cli.quiet import load_keras
-
-load_keras()  # without TensorFlow's remarks about the machine
+from keras_resnet.notebook import OUT, kr  # the package, before TensorFlow; a folder for all that is written
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-SMOKE = os.environ.get("KERAS_RESNET_SMOKE") == "1"  # the project's tests: few images and epochs
-OUT = Path("out-smoke" if SMOKE else "out") / "transfer"  # all that this notebook writes
-FILE = Path("../weights/resnet20_synthetic_signs.h5")  # of the project; this notebook stands in notebooks/
-EPOCHS = 1 if SMOKE else 30
+OUT = OUT / "transfer"
+FILE = "../weights/resnet20_synthetic_signs.h5"  # of the project; this notebook stands in notebooks/
+EPOCHS = 30  # smoke: 30 -> 1
 kr.seed_everything(0)
 
 # %% [markdown]
@@ -31,7 +24,7 @@ kr.seed_everything(0)
 # another world.
 
 # %%
-signs = kr.data.make_synthetic(OUT / "signs", seed=11, train_images=60, test_images=12 if SMOKE else 300)
+signs = kr.data.make_synthetic(OUT / "signs", seed=11, train_images=60, test_images=300)  # smoke: 300 -> 12
 train_y, test_y = signs.train.labels, signs.test.labels
 
 
@@ -84,7 +77,7 @@ figure, axes = plt.subplots(1, 1 + len(maps), figsize=(8, 2.2))
 axes[0].imshow(train_x[0])
 axes[0].set_title("image", fontsize=9)
 for each, (name, value) in zip(axes[1:], maps.items(), strict=True):
-    each.imshow(keras.ops.mean(value[0], axis=-1), cmap="gray")
+    each.imshow(keras.ops.convert_to_numpy(keras.ops.mean(value[0], axis=-1)), cmap="gray")
     each.set_title(f"{name}, mean of {value.shape[-1]} channels", fontsize=8)
 for each in axes:
     each.set_axis_off()
@@ -114,8 +107,9 @@ print(f"{results['features, new classifier']:.1%}")
 # Now the later stages may change too. `kr.freeze(model, until="stage2")` makes the stem and stage 2 fixed, and says what it
 # did. Two things about it are easy to get wrong in Keras:
 #
-# * **Compile after freezing.** A change of `trainable` counts from the next `compile` on; before that, `fit` trains as if
-#   nothing had been said.
+# * **Compile after freezing.** Keras looks at `trainable` when it makes its training step, at the first `fit`. What is frozen
+#   before that counts; what is frozen later counts from the next `compile` on: until then TensorFlow goes on training it
+#   without a word, and JAX stops with an error. (PyTorch heeds it at once.)
 # * **Frozen batch normalisation must not use the batch.** With sixteen images a batch, its statistics are noise, and its
 #   running averages, which prediction needs, would be spoilt. In Keras 3 a layer with `trainable = False` keeps to its
 #   averages, whatever `fit` says. (Writing `base(x, training=False)` into the network, as old tutorials do, no longer has an

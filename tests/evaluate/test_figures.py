@@ -26,8 +26,8 @@ def kept(monkeypatch):
     """The matplotlib figures that were drawn, to ask them what they show."""
     drawn = []
 
-    def keep(*size):
-        drawn.append(make(*size))
+    def keep(*size, **options):
+        drawn.append(make(*size, **options))
         return drawn[-1]
 
     make = drawing.new_figure
@@ -90,6 +90,17 @@ def test_curves_draw_the_log_from_epoch_one(tmp_path, kept):
     assert rate.lines[0].get_ydata().tolist() == LOG["learning_rate"]
     assert {figures.BLUE, figures.ORANGE} <= colours(path)
     assert not [other for other in path.parent.iterdir() if other != path]
+
+
+def test_no_line_of_the_curves_runs_through_their_legend(tmp_path, kept):
+    """Accuracies that leave no corner of their axes empty."""
+    accuracy, validation = [0.05, 0.95] * 20, [0.95, 0.05] * 20
+    even = {"loss": [1.0] * 40, "val_loss": [1.0] * 40, "learning_rate": [0.1] * 40}
+    figures.curves({**even, "accuracy": accuracy, "val_accuracy": validation}, tmp_path / "c.png", test_accuracy=0.5)
+    legends = [axes.get_legend() for axes in kept[0].axes if axes.get_legend()]
+    assert [len(legend.get_texts()) for legend in legends] == [2, 3]
+    for legend in legends:
+        assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in kept[0].axes)
 
 
 def test_curves_without_validation_and_rate(tmp_path, kept):
@@ -164,6 +175,37 @@ def test_confusion_takes_odd_names_and_a_class_without_images(tmp_path, kept):
     shown = kept[0].axes[0].get_yticklabels()
     assert [label.get_text() for label in shown] == ["$x_1$", "a name of more th…", "<b>"]
     assert not any(label.get_parse_math() for label in shown)
+
+
+def test_the_key_of_the_confusion_matrix_is_two_strips_with_their_names(tmp_path, kept):
+    figures.confusion(scored(2, wrong=1), tmp_path / "m.png")
+    [key] = kept[0].axes[0].child_axes
+    names = dict(zip(key.get_yticks(), [label.get_text() for label in key.get_yticklabels()], strict=True))
+    shades = (key.images[0].get_array() * 255).round().astype(int)  # rows from below
+    assert names == {0.5: "wrong", 1.5: "right"}
+    assert shades[0, -1].tolist() == [0xD9, 0x69, 0x1E] and shades[1, -1].tolist() == [0x2B, 0x6C, 0xB0]
+    assert shades[0, 0].tolist() == shades[1, 0].tolist() == [255, 255, 255]
+    assert key.get_xlabel() == "Share of the images of the true class" and key.get_xlim() == (0, 1)
+
+
+def contrast(one, other):
+    """Of two colours, 1 to 21: WCAG 2.2, "contrast ratio"."""
+    lights = []
+    for colour in (one, other):
+        levels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
+        lights.append(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_mistakes_stand_on_a_clear_ground_with_letters_for_light_and_dark_pages(tmp_path, kept):
+    images = np.zeros((9, 8, 8, 3), np.uint8)
+    path = figures.mistakes(images, scored(3, wrong=2), tmp_path / "w.png")
+    with Image.open(path) as picture:
+        assert picture.mode == "RGBA" and picture.getpixel((0, 0))[3] == 0
+    [colour] = {axes.title.get_color() for axes in kept[0].axes}
+    for page in ("#ffffff", "#16191d"):
+        assert contrast(colour, page) > 4
 
 
 def test_mistakes_show_the_right_images(tmp_path, kept):

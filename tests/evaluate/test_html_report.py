@@ -1,5 +1,6 @@
 import base64
 import math
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -98,6 +99,34 @@ def test_images_are_the_files_at_their_size(page, picture):
         assert base64.b64decode(image["src"].partition(",")[2]) == picture.read_bytes()
         assert (image["width"], image["height"]) == ("20", "10")
     assert page.images[1]["alt"] == 'Confusion matrix: fist & "thumb", <b>, none'
+
+
+def test_drawings_turn_dark_and_photographs_do_not(tmp_path, scores, picture):
+    clear = tmp_path / "clear.png"
+    Image.new("RGBA", (30, 15), (200, 100, 50, 0)).save(clear)
+    figures = {"curves": picture, "confusion": picture, "mistakes": clear, "one's own": picture}
+    path = html_report(tmp_path / "r.html", title="T", summary={}, scores=scores, figures=figures)
+    source = path.read_text(encoding="utf-8")
+    assert [image["class"] for image in Page(source).images] == ["drawn", "drawn", "clear", "photographs"]
+    assert "img.drawn { filter: invert" in source and "img.photographs" not in source
+
+
+def test_a_broad_figure_is_moved_sideways_on_a_narrow_screen(tmp_path, scores):
+    least = {}
+    for width in (600, 1500):  # pixels of the file; a CSS pixel has 1.5 of them
+        Image.new("RGB", (width, 300)).save(tmp_path / "p.png")
+        path = html_report(tmp_path / "r.html", title="T", summary={}, scores=scores, figures={"curves": tmp_path / "p.png"})
+        [image] = Page(path.read_text(encoding="utf-8")).images
+        least[width] = image.get("style")
+    assert least == {600: None, 1500: "min-width: 800px"}
+
+
+def test_cells_of_figures_are_not_split_letter_by_letter(tmp_path, scores):
+    """`overflow-wrap: anywhere` lets a column shrink to one letter; only what may be one long word has it."""
+    path = html_report(tmp_path / "r.html", title="T", summary={}, scores=scores, figures={})
+    rules = re.findall(r"([^{}]+)\{[^{}]*overflow-wrap: anywhere", path.read_text(encoding="utf-8"))
+    selectors = {part.strip() for rule in rules for part in rule.split(",")}
+    assert selectors == {"h1", "p", "figcaption", "dd", "pre", ".settings td"}
 
 
 def test_the_headline(page):

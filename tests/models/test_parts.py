@@ -94,6 +94,35 @@ def test_freezing_says_what_it_froze():
     assert kr.freeze(model, until="stem").layers == ("conv1", "bn_conv1")
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends do otherwise")
+def test_freezing_counts_before_the_first_fit_and_after_it_from_the_next_compile_on():
+    """What notebook 05 and `freeze` say of Keras 3.15."""
+
+    def trained(model):
+        """The layers that a step of training changes."""
+        before = [array(variable) for variable in model.variables]
+        model.train_on_batch(IMAGES, np.zeros(4, int))
+        pairs = zip(model.variables, before, strict=True)
+        return {variable.path.split("/")[0] for variable, old in pairs if not np.array_equal(array(variable), old)}
+
+    def compiled():
+        model = tiny()
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    model = compiled()
+    report = freeze(model, until="stage2")
+    assert not report.fitted and "compile" not in str(report) and not trained(model) & set(report.layers)
+
+    model = compiled()
+    trained(model)
+    report = freeze(model, until="stage2")
+    assert report.fitted and "; compile the model again: it has been fitted" in str(report)
+    assert set(report.layers) <= trained(model)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert not freeze(model, until="stage2").fitted and not trained(model) & set(report.layers)
+
+
 def test_a_frozen_normalisation_is_in_inference_mode_whatever_a_call_says():
     model = tiny(include_top=False)
     freeze(model, until="stage5")

@@ -14,7 +14,7 @@ FOLDER = ROOT / "notebooks"
 _spec = importlib.util.spec_from_file_location("build_notebooks", FOLDER / "build.py")
 build = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(build)
-NOTEBOOKS = build.notebooks()
+NOTEBOOKS, SMOKE = build.notebooks(), build.notebooks("smoke")
 
 # What is printed in the smoke mode, beside pictures.
 SAID = {
@@ -51,12 +51,26 @@ SAID = {
     "05_transfer.ipynb": ("positives: 100.0%", "Frozen: the stem to stage2", "C4 (1, 16, 16, 64)"),
 }
 PICTURES = {"01": 3, "02": 5, "03": 1, "04": 3, "05": 3}
+QUICK = {("01_residual_networks_solution.ipynb", "tensorflow"), ("05_transfer.ipynb", "torch")}
+RUNS = [
+    pytest.param(
+        name,
+        backend,
+        marks=[
+            *([] if (name, backend) in QUICK else [pytest.mark.full]),
+            pytest.mark.skipif(importlib.util.find_spec(backend) is None, reason=f"the backend {backend} is not installed"),
+        ],
+    )
+    for name in SAID
+    for backend in ("tensorflow", "jax", "torch")
+]
 
 
 def printed(notebook):
-    """All that a notebook has printed, its white space as single blanks."""
+    """All that a notebook has printed, its white space as single blanks and its shapes as tuples."""
     texts = [output.get("text", "") for cell in code(notebook) for output in cell["outputs"]]
-    return " ".join("".join("".join(text) for text in texts).split())
+    text = " ".join("".join("".join(text) for text in texts).split())
+    return re.sub(r"torch\.Size\(\[(.*?)\]\)", r"(\1)", text)  # a shape, as the other backends print it
 
 
 def pictures(notebook):
@@ -89,24 +103,53 @@ def test_notebook_is_stored_as_it_ran_from_top_to_bottom(name):
     assert not re.search(r"/(work|root|home|tmp|Users)/", path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name, backend", RUNS)
+def test_notebook_runs_from_top_to_bottom(name, backend, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (tmp_path / "weights").mkdir()
     shutil.copy(ROOT / "weights" / "resnet20_synthetic_signs.h5", tmp_path / "weights")
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens there: a download is an error
-    for variable, value in (("KERAS_RESNET_SMOKE", "1"), ("PYTHONPATH", str(ROOT)), ("KERAS_HOME", str(tmp_path / "keras"))):
+    for variable, value in (("PYTHONPATH", str(ROOT)), ("KERAS_HOME", str(tmp_path / "keras"))):
         monkeypatch.setenv(variable, value)
-    ran = build.execute(NOTEBOOKS[name], folder, timeout=300)
+    ran = build.execute(SMOKE[name], folder, timeout=300)
     text = printed(ran)
     for said in SAID[name]:
         assert said in text
     if name.endswith("_solution.ipynb"):
         assert "not right yet" not in text and "goes on with" not in text
     assert len(pictures(ran)) >= PICTURES[name[:2]]
-    assert {path.name for path in folder.iterdir()} == {"out-smoke"}
+    assert {path.name for path in folder.iterdir()} == {"out"}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_notebook_begins_with_one_import_and_shows_no_plumbing(name):
+    cells = build.code_of(NOTEBOOKS[name])
+    assert cells[0].startswith("from keras_resnet.notebook import ")
+    for plumbing in ("os.environ", "SMOKE", "smoke", "load_keras", "mkdir", "# solution"):
+        assert plumbing not in "".join(cells)
+    assert all("# solution" not in "".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"])
+
+
+def test_the_solution_does_not_find_the_run_of_the_exercise():
+    runs = []
+    for name in ("01_residual_networks.ipynb", "01_residual_networks_solution.ipynb"):
+        [line] = [line for text in build.code_of(NOTEBOOKS[name]) for line in text.splitlines() if line.startswith("RUN = ")]
+        runs.append(line)
+        folder = line.split('"')[1]
+        assert any(f"predict out/{folder} my_hand" in "".join(cell["source"]) for cell in NOTEBOOKS[name]["cells"])
+    assert runs[0] != runs[1]
+
+
+def test_a_line_is_changed_in_its_form_alone():
+    line = "    fit(epochs=16, images=1080)  # smoke: 16 -> 1, 1080 -> 48"
+    assert build.changed(line, ()) == build.changed(line, ("solution",)) == "    fit(epochs=16, images=1080)"
+    assert build.changed(line, ("smoke",)) == "    fit(epochs=1, images=48)"
+    assert build.changed("a = 1  # a remark", ("smoke",)) == "a = 1  # a remark"
+    with pytest.raises(ValueError, match="'b = 2' holds no '3' to be changed"):
+        build.changed("b = 2  # smoke: 3 -> 4", ("smoke",))
 
 
 def test_notebook_says_what_is_wrong_with_a_block_and_goes_on():

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from keras_resnet.bench import stream
-from keras_resnet.errors import BenchError
+from benchmarks import stream
+from benchmarks.errors import BenchError
 
 
 def test_peaks_and_ratios_within_each_round():
@@ -27,10 +27,10 @@ def test_too_little_is_refused():
         stream.Settings(gigabytes=0.001)
 
 
-def test_the_command_trains_on_the_disk_and_in_memory(command):
+def test_the_command_trains_on_the_disk_and_in_memory(measure):
     """6 MB: the file is 500 times a batch, and every run says what it took."""
     few = ("--gigabytes", 0.006, "--size", 32, "--model", "resnet-tiny", "--batch-size", 4, "--steps", 60, "--rounds", 1)
-    done = command("bench", "stream", *few, "--json", check=0)
+    done = measure("stream", *few, "--json", check=0)
     value = json.loads(done.stdout)
     assert value["set"] == {"images": 1953, "gigabytes": 0.006}
     assert set(value["peak_mb"]) == {"empty", "disk", "memory"} and min(value["peak_mb"].values()) > 100

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from keras_resnet.bench.accuracy.contestants import GROUPS
-from keras_resnet.bench.accuracy.results import TARGETS, read, read_curve, summarize
-from keras_resnet.errors import BenchError
+from benchmarks.accuracy.contestants import GROUPS
+from benchmarks.accuracy.results import TARGETS, read, read_curve, summarize
+from benchmarks.errors import BenchError
 from keras_resnet.evaluate.drawing import BLUE, FAINT, INK, ORANGE, new_figure, style, write
 
 # Group -> its picture. The contestants of the ablation are too many for one.
@@ -30,7 +30,7 @@ def report(out):
     """
     rows = read(out)
     if not rows:
-        raise BenchError(f"No results in {out}; `keras-resnet bench accuracy --data SET --out {out}` measures them")
+        raise BenchError(f"No results in {out}; `python -m benchmarks accuracy --data SET --out {out}` measures them")
     by_group = {group: [row for row in rows if row["group"] == group] for group in GROUPS}
     by_group = {group: _in_order(group, found) for group, found in by_group.items() if found}
     pictures = {

@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_resnet.bench.child import Child
-from keras_resnet.bench.contestant import peak_mb, take_standard_output
-from keras_resnet.bench.train import cores, processor_name
-from keras_resnet.errors import BenchError
+from benchmarks.child import Child
+from benchmarks.contestant import peak_mb, take_standard_output
+from benchmarks.errors import BenchError
+from keras_resnet.environment import cores, processor
 
 RUNS = {
     "empty": "one batch of images, in memory: what a run takes without a set",
@@ -91,7 +91,7 @@ def measure_streaming(settings=None, *, say=print):
     return {
         **summarize(rounds),
         "set": {"images": settings.images, "gigabytes": settings.gigabytes},
-        "processor": processor_name(),
+        "processor": processor(),
         "cores": cores(),
         "settings": dataclasses.asdict(settings),
         "rounds": rounds,
@@ -163,7 +163,7 @@ def _run(name, folder, settings):
         "steps": 1 if name == "empty" else settings.steps, "model": settings.model, "batch_size": settings.batch_size,
     }  # fmt: skip
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    words = [sys.executable, "-m", "keras_resnet.bench.stream", json.dumps(job)]
+    words = [sys.executable, "-m", "benchmarks.stream", json.dumps(job)]
     with contextlib.closing(Child(name, words, environment)) as child:
         return child.receive()
 

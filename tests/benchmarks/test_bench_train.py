@@ -11,14 +11,15 @@ import time
 import numpy as np
 import pytest
 
-from keras_resnet import cpu
-from keras_resnet.bench import Settings, contestant, measure_training, summarize, train
-from keras_resnet.errors import BenchError
+from benchmarks import contestant, train
+from benchmarks.errors import BenchError
+from benchmarks.train import Settings, measure_training, summarize
+from keras_resnet import environment
 
 # A contestant without a framework: a round has two steps, of 0.5 and 0.25 s by its own account, so 0.375 in the median.
 FAKE = """
 import sys
-from keras_resnet.bench import contestant
+from benchmarks import contestant
 facts = {"network": sys.argv[1], "parameters": 7, "onednn": None, "versions": {"fake": "1.0"}, "peak_mb": 12.5,
          "multiply_adds": 3e6, "product_peak": 6e9}
 contestant.serve(sys.stdin, sys.stdout, lambda: [0.5, 0.25], lambda: facts)
@@ -127,7 +128,7 @@ def test_a_child_that_fails_says_why_in_one_line():
 
 def test_what_libraries_print_stays_out_of_the_answers():
     program = (
-        "import os; from keras_resnet.bench import contestant; replies = contestant.take_standard_output(); "
+        "import os; from benchmarks import contestant; replies = contestant.take_standard_output(); "
         "print('noise', flush=True); os.write(1, b'more noise'); contestant.serve(['quit'], replies, None, dict)"
     )
     process = child(program)
@@ -150,7 +151,7 @@ def test_peak_memory_is_of_the_process_alone():
     """What the process that started it held is no part of it, as it would be in Linux's `ru_maxrss`."""
     ballast = bytearray(300_000_000)
     program = (
-        "from keras_resnet.bench import contestant; print(contestant.peak_mb(), flush=True); "
+        "from benchmarks import contestant; print(contestant.peak_mb(), flush=True); "
         "ballast = b'x' * 50_000_000; print(contestant.peak_mb(), flush=True)"
     )
     process = child(program)
@@ -188,7 +189,7 @@ def test_the_step_is_repeatable_unless_it_is_the_fast_one(monkeypatch):
 
 @pytest.mark.parametrize(("by_default", "chosen"), [(True, True), (False, False)])
 def test_onednn_off_is_measured_where_stock_has_it_on(monkeypatch, by_default, chosen):
-    monkeypatch.setattr(cpu, "onednn_by_default", lambda: by_default)
+    monkeypatch.setattr(environment, "onednn_by_default", lambda: by_default)
     names = train.choose(None, lambda line: None)
     assert ("keras_onednn_off" in names) == chosen and names[:3] == ["keras_resnet", "keras", "keras_onednn"]
     assert train.choose(["keras_onednn_off"], print) == ["keras_onednn_off"]
@@ -197,8 +198,8 @@ def test_onednn_off_is_measured_where_stock_has_it_on(monkeypatch, by_default, c
 
 @pytest.mark.parametrize(("flag", "expected"), [("avx512_vnni", True), ("avx_vnni", True), ("avx2", False)])
 def test_processors_on_which_tensorflow_turns_onednn_on(monkeypatch, flag, expected):
-    monkeypatch.setattr(cpu, "flags", lambda: {"sse2", flag})
-    assert cpu.onednn_by_default() is expected
+    monkeypatch.setattr(environment, "processor_flags", lambda: {"sse2", flag})
+    assert environment.onednn_by_default() is expected
 
 
 def test_without_pytorch_its_contestant_is_left_out(monkeypatch):
@@ -226,7 +227,7 @@ def test_numbers_that_are_too_small(name, least):
 
 def test_the_pytorch_network_is_torchvisions():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from keras_resnet.bench.torch_resnet50 import ResNet50
+    from benchmarks.torch_resnet50 import ResNet50
 
     with torch.device("meta"):  # no memory, no arithmetic
         network = ResNet50()
@@ -245,7 +246,7 @@ def test_the_pytorch_network_is_torchvisions():
 
 def test_the_pytorch_network_halves_five_times():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from keras_resnet.bench.torch_resnet50 import ResNet50
+    from benchmarks.torch_resnet50 import ResNet50
 
     network, shapes = ResNet50(6), []
     network.layer4.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape)))

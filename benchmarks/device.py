@@ -4,7 +4,8 @@ import importlib.util
 import os
 from pathlib import Path
 
-from keras_resnet.errors import BenchError, one_of
+from benchmarks.errors import BenchError
+from keras_resnet.errors import one_of
 
 DEVICES = ("cpu", "gpu")
 

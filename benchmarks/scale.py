@@ -16,10 +16,11 @@ import sys
 import time
 from dataclasses import dataclass
 
-from keras_resnet.bench import contestant
-from keras_resnet.bench.child import Child
-from keras_resnet.bench.train import processor_name
-from keras_resnet.errors import BenchError
+from benchmarks import contestant
+from benchmarks.child import Child
+from benchmarks.errors import BenchError
+from keras_resnet import environment
+from keras_resnet.environment import processor
 from keras_resnet.train.group import Group
 from keras_resnet.train.launch import free_port
 
@@ -96,7 +97,7 @@ def measure_scaling(settings=None, *, say=print):
         "sums": facts["sums"],
         "seconds_a_sum": (summary["seconds"]["strong"] - summary["seconds"]["half"]) / facts["sums"],
         "load": [*load, os.getloadavg()[0]],
-        "processor": processor_name(),
+        "processor": processor(),
         "cores": len(cores),
         "settings": dataclasses.asdict(settings),
         "versions": facts["versions"],
@@ -225,7 +226,7 @@ def _start(name, settings, cores, stack):
         place = {"processes": processes, "index": index, "coordinator": address, "core": cores[index]}
         words = json.dumps({**dataclasses.asdict(settings), **place, "batch_size": _batch(name, settings)})
         environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        child = Child(f"{name}, process {index}", [sys.executable, "-m", "keras_resnet.bench.scale", words], environment)
+        child = Child(f"{name}, process {index}", [sys.executable, "-m", "benchmarks.scale", words], environment)
         team.append(stack.enter_context(contextlib.closing(child)))
     for child in team:
         child.receive()
@@ -286,7 +287,7 @@ def _facts(network):
         "parameters": sum(math.prod(variable.shape) for variable in network.trainable_variables),
         "statistics": sum(layer.moving_mean.shape[0] for layer in batch_norm_layers(network)),
         "sums": len(network.trainable_variables) + 4 * len(batch_norm_layers(network)),
-        "versions": contestant.versions(),
+        "versions": environment.versions(),
     }
 
 

@@ -1,4 +1,4 @@
-"""``keras-resnet bench``: what it prints, where, and the exit status."""
+"""``python -m benchmarks``: what it prints, where, and the exit status."""
 
 import importlib.metadata
 import json
@@ -6,16 +6,17 @@ import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 
-from keras_resnet import cpu
-from keras_resnet.cli.bench import training_table
-from keras_resnet.cli.main import main
+from benchmarks.__main__ import main, training_table
+from benchmarks.accuracy.contestants import GROUPS
+from keras_resnet import environment
 
 TINY = ("--model", "resnet-tiny", "--size", 32, "--batch-size", 4, "--rounds", 1, "--steps", 3)
 
 
-def test_json_of_the_step_that_train_runs(command):
-    done = command("bench", "train", "--json", "--only", "keras_resnet", *TINY, check=0)
+def test_json_of_the_step_that_train_runs(measure):
+    done = measure("train", "--json", "--only", "keras_resnet", *TINY, check=0)
     value = json.loads(done.stdout)
     speed = value["images_per_second"]["keras_resnet"]
     (times,) = value["rounds"]["keras_resnet"]
@@ -29,12 +30,12 @@ def test_json_of_the_step_that_train_runs(command):
     assert len(lines) == 2 and lines[1].startswith("round 1 of 1, images per second: keras_resnet ")
 
 
-def test_a_failing_contestant_is_one_line_and_status_1(command):
-    words = ("bench", "train", "--only", "keras_resnet", *TINY)
-    done = command(*words, env={"KERAS_BACKEND": "abacus"})
+def test_a_failing_contestant_is_one_line_and_status_1(measure):
+    words = ("train", "--only", "keras_resnet", *TINY)
+    done = measure(*words, env={"KERAS_BACKEND": "abacus"})
     assert (done.returncode, done.stdout) == (1, "")
     progress, line = done.stderr.splitlines()
-    assert line.startswith("keras-resnet: The contestant keras_resnet failed (exit status 1): ") and "abacus" in line
+    assert line.startswith("benchmarks: The contestant keras_resnet failed (exit status 1): ") and "abacus" in line
 
 
 @pytest.mark.parametrize(
@@ -46,9 +47,9 @@ def test_a_failing_contestant_is_one_line_and_status_1(command):
     ],
 )
 def test_a_bad_argument_is_one_line_and_status_1(capsys, words, message):
-    assert main(["bench", "train", *words]) == 1
+    assert main(["train", *words]) == 1
     captured = capsys.readouterr()
-    assert captured.out == "" and captured.err.startswith(f"keras-resnet: {message}") and captured.err.count("\n") == 1
+    assert captured.out == "" and captured.err.startswith(f"benchmarks: {message}") and captured.err.count("\n") == 1
 
 
 def test_the_table():
@@ -71,32 +72,41 @@ def test_the_table():
     assert training_table(without_ours).splitlines()[4].split()[4] == "-"
 
 
-def test_help_has_an_example_and_imports_no_framework():
-    program = (
-        "import sys\nfrom keras_resnet.cli.main import main\n"
-        "for words in (['bench', '--help'], ['bench', 'train', '--help']):\n"
-        "    try:\n        main(words)\n    except SystemExit as end:\n        assert end.code == 0\n"
-        "print(sorted({'keras', 'tensorflow', 'torch', 'jax', 'numpy'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "example:\n  keras-resnet bench train" in done.stdout and "5 or more" in done.stdout
+ACTIONS = ("train", "load", "accuracy", "scale", "remat", "stream")
+
+
+def test_helps_have_an_example_and_import_no_framework():
+    program = f"""
+import sys
+from benchmarks.accuracy.contestants import GROUPS
+from benchmarks.__main__ import main
+for action in {ACTIONS!r}:
+    try:
+        main([action, "--help"])
+    except SystemExit as end:
+        assert end.code == 0
+print(sorted({{"keras", "tensorflow", "torch", "jax", "h5py", "matplotlib"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]" and "5 or more" in done.stdout
+    assert all(f"example:\n  python -m benchmarks {action} " in done.stdout for action in ACTIONS)
+    assert all(f"  {name} " in done.stdout for group in GROUPS.values() for name in group.contestants)
 
 
 def test_an_action_is_required():
     with pytest.raises(SystemExit) as caught:
-        main(["bench"])
+        main([])
     assert caught.value.code == 2
 
 
 @pytest.mark.full
-def test_what_ours_is_compared_with(command):
+def test_what_ours_is_compared_with(measure):
     """The numbers of parameters are those of Keras's and torchvision's tables of weights, with 6 classes instead of 1000."""
     pytest.importorskip("torch", reason="PyTorch is not installed")
     names = ["keras", "keras_onednn", "keras_onednn_off", "torchvision"]
     words = ("--only", ",".join(names), "--size", 32, "--batch-size", 2, "--rounds", 1, "--steps", 2)
-    value = json.loads(command("bench", "train", "--json", *words, check=0).stdout)
+    value = json.loads(measure("train", "--json", *words, check=0).stdout)
     keras, torch = 25_636_712 - 994 * 2049, 25_557_032 - 994 * 2049
     assert value["parameters"] == dict(zip(names, [keras, keras, keras, torch], strict=True))
-    assert value["onednn"] == dict(zip(names, [cpu.onednn_by_default(), True, False, None], strict=True))
+    assert value["onednn"] == dict(zip(names, [environment.onednn_by_default(), True, False, None], strict=True))
     assert value["ratio"] == {} and set(value["images_per_second"]) == set(value["peak_mb"]) == set(names)

@@ -12,10 +12,10 @@ import sys
 import time
 from dataclasses import dataclass
 
-from keras_resnet.bench.child import Child
-from keras_resnet.bench.contestant import peak_mb, take_standard_output
-from keras_resnet.bench.train import processor_name
-from keras_resnet.errors import BenchError
+from benchmarks.child import Child
+from benchmarks.contestant import peak_mb, take_standard_output
+from benchmarks.errors import BenchError
+from keras_resnet.environment import processor
 
 CONTESTANTS = {"all kept": False, "remat": True}
 LEARNING_RATE = 1e-5  # low: rounding, which Adam makes much of, stays out of the losses
@@ -56,10 +56,10 @@ def measure_remat(settings=None, *, say=print):
     facts = {}
     for name in CONTESTANTS:
         say(f"{name}: {settings.steps} steps of {settings.batch_size} images of {settings.size} x {settings.size}")
-        words = [sys.executable, "-m", "keras_resnet.bench.remat", name, json.dumps(dataclasses.asdict(settings))]
+        words = [sys.executable, "-m", "benchmarks.remat", name, json.dumps(dataclasses.asdict(settings))]
         with contextlib.closing(Child(name, words)) as child:
             facts[name] = child.receive()
-    return {**compare(facts), "processor": processor_name(), "settings": dataclasses.asdict(settings)}
+    return {**compare(facts), "processor": processor(), "settings": dataclasses.asdict(settings)}
 
 
 def compare(facts):

@@ -5,7 +5,7 @@ import math
 import statistics
 from pathlib import Path
 
-from keras_resnet.errors import BenchError
+from benchmarks.errors import BenchError
 from keras_resnet.files import whole
 
 RESULTS = "results.csv"

@@ -1,20 +1,19 @@
-"""One run of the accuracy benchmark, in a process of its own: ``python -m keras_resnet.bench.accuracy.child JOB``.
+"""One run of the accuracy benchmark, in a process of its own: ``python -m benchmarks.accuracy.child JOB``.
 
 It says a line of JSON on standard output after every epoch and one with ``facts`` at the end; what the libraries print goes
-to standard error. `keras_resnet.bench.accuracy.protocol` is the other side.
+to standard error. `benchmarks.accuracy.protocol` is the other side.
 """
 
 import json
-import platform
 import sys
 import time
 from pathlib import Path
 
-from keras_resnet.bench import contestant
-from keras_resnet.bench.accuracy.contestants import GROUPS, contestant_recipe
-from keras_resnet.bench.accuracy.protocol import Job
-from keras_resnet.bench.accuracy.results import minutes_to, write_curve
-from keras_resnet.version import __version__
+from benchmarks import contestant
+from benchmarks.accuracy.contestants import GROUPS, contestant_recipe
+from benchmarks.accuracy.protocol import Job
+from benchmarks.accuracy.results import minutes_to, write_curve
+from keras_resnet import environment
 
 STOCK_BATCH = 32  # the default of Keras's `fit`
 
@@ -32,7 +31,7 @@ def main(argv=None):
         print(json.dumps(value), file=replies, flush=True)
 
     facts = stock(job, reply) if recipe is None else ours(job, recipe, reply)
-    reply({"facts": {**facts, "onednn": contestant.onednn(), "versions": _versions()}})
+    reply({"facts": {**facts, "onednn": environment.onednn(), "versions": _versions()}})
 
 
 def ours(job, recipe, reply):
@@ -162,8 +161,7 @@ def _validated(run, images):
 
 def _versions():
     """``"keras_resnet 0.2, python 3.11.4, keras 3.15 .."``."""
-    versions = {"keras_resnet": __version__, "python": platform.python_version(), **contestant.versions()}
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
+    return ", ".join(f"{name} {version}" for name, version in environment.versions().items())
 
 
 if __name__ == "__main__":

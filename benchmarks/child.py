@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import tempfile
 
-from keras_resnet.errors import BenchError
+from benchmarks.errors import BenchError
 
 
 class Child:
@@ -64,4 +65,5 @@ class Child:
         said = self._errors.read().decode(errors="replace").split("\n")
         last = next((text.strip() for text in reversed(said) if text.strip()), "it said nothing on standard error")
         ending = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
-        return BenchError(f"The contestant {self.name} failed ({ending}): {last.removeprefix('keras_resnet.errors.')}")
+        message = re.sub(r"^(\w+\.)+(?=\w+:)", "", last)  # an exception's module
+        return BenchError(f"The contestant {self.name} failed ({ending}): {message}")

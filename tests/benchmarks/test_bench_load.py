@@ -1,16 +1,13 @@
 """The loading benchmark: its arithmetic, that every contestant loads, what the command prints, and the bounds it is to keep."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from keras_resnet.bench import load
-from keras_resnet.cli.bench import loading_table
-from keras_resnet.cli.main import main
-from keras_resnet.errors import BenchError
+from benchmarks import load
+from benchmarks.__main__ import loading_table, main
+from benchmarks.errors import BenchError
 
 
 def test_medians_and_ratios_within_each_round():
@@ -45,8 +42,8 @@ def test_a_contestant_that_loads_something_else_is_found_out(monkeypatch):
         load.measure_loading(1, model="resnet-tiny", say=lambda line: None)
 
 
-def test_json_of_the_command(command):
-    done = command("bench", "load", "--json", "--rounds", 2, "--model", "resnet-tiny", check=0)
+def test_json_of_the_measure(measure):
+    done = measure("load", "--json", "--rounds", 2, "--model", "resnet-tiny", check=0)
     value = json.loads(done.stdout)
     names = {"keras_resnet", "h5py", "keras"}
     assert set(value["seconds"]) == set(value["spread"]) == set(value["rounds"]) == names
@@ -58,9 +55,9 @@ def test_json_of_the_command(command):
 
 
 def test_too_few_rounds_are_one_line_and_status_1(capsys):
-    assert main(["bench", "load", "--rounds", "0"]) == 1
+    assert main(["load", "--rounds", "0"]) == 1
     captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", "keras-resnet: rounds: expected at least 1, received 0\n")
+    assert (captured.out, captured.err) == ("", "benchmarks: rounds: expected at least 1, received 0\n")
 
 
 def test_the_table():
@@ -82,18 +79,8 @@ def test_the_table():
     assert len({len(line) for line in lines[2:6]}) == 1 and lines[-1] == "keras 3.15.1"
 
 
-def test_help_has_an_example_and_imports_no_framework():
-    program = (
-        "import sys\nfrom keras_resnet.cli.main import main\n"
-        "try:\n    main(['bench', 'load', '--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
-        "print(sorted({'keras', 'tensorflow', 'torch', 'jax', 'numpy', 'h5py'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]" and "example:\n  keras-resnet bench load" in done.stdout
-
-
 @pytest.mark.full
-def test_loading_takes_at_most_twice_a_plain_read_and_six_tenths_of_keras(command):
-    value = json.loads(command("bench", "load", "--json", check=0).stdout)
+def test_loading_takes_at_most_twice_a_plain_read_and_six_tenths_of_keras(measure):
+    value = json.loads(measure("load", "--json", check=0).stdout)
     assert 95 < value["file_mb"] < 110
     assert value["ratio"]["h5py"] <= 2 and value["ratio"]["keras"] <= 0.6

@@ -1,9 +1,11 @@
-"""`keras-resnet bench`: measurements against other libraries."""
+"""`python -m benchmarks`, from the repository: measurements against other libraries, each a command."""
 
 import argparse
 import dataclasses
 import importlib
+import sys
 
+from keras_resnet.cli.main import finish
 from keras_resnet.cli.output import add_common, result, say
 
 _TRAIN = "images per second of training, against stock Keras and PyTorch"
@@ -30,15 +32,27 @@ _BY_SETTINGS = {
 }
 
 
-def add_arguments(parser):
-    """Adds the subcommands and their arguments."""
+def main(argv=None):
+    """Runs one command line and returns its exit status."""
+    arguments = build_parser().parse_args(argv)
+    return finish(lambda: run(arguments), arguments, "benchmarks")
+
+
+def build_parser():
+    """The parser with its subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure this package against other libraries on this machine.",
+        epilog="example:\n  python -m benchmarks train",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    parser.epilog = "example:\n  keras-resnet bench train"
     _add_train(actions)
     _add_load(actions)
     _add_accuracy(actions)
     for name, (_, summary, example) in _BY_SETTINGS.items():
-        _add_numbers(actions, name, summary, f"keras-resnet bench {name} {example}")
+        _add_numbers(actions, name, summary, f"python -m benchmarks {name} {example}")
+    return parser
 
 
 def run(arguments):
@@ -50,7 +64,7 @@ def run(arguments):
 
 def _add_numbers(actions, name, summary, example):
     """A subcommand whose arguments are the fields of the `Settings` of its module."""
-    module = importlib.import_module(f"keras_resnet.bench.{name}")
+    module = importlib.import_module(f"benchmarks.{name}")
     text = f"{summary}.\n\n{module.__doc__}"
     parser = actions.add_parser(
         name, help=summary, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -66,7 +80,7 @@ def _measure(module, measure):
     """The function of a subcommand of `_add_numbers`: ``measure`` is the name of the one that measures."""
 
     def call(arguments):
-        bench = importlib.import_module(f"keras_resnet.bench.{module}")
+        bench = importlib.import_module(f"benchmarks.{module}")
         given = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(bench.Settings)}
         measured = getattr(bench, measure)(bench.Settings(**given), say=say)
         result(measured, bench.table(measured), arguments.json)
@@ -75,9 +89,9 @@ def _measure(module, measure):
 
 
 def _add_train(actions):
-    from keras_resnet.bench.device import DEVICES, ON_GPU
-    from keras_resnet.bench.train import CONTESTANTS, Settings
-    from keras_resnet.repeatable import PRECISIONS
+    from benchmarks.device import DEVICES, ON_GPU
+    from benchmarks.train import CONTESTANTS, Settings
+    from keras_resnet.environment import PRECISIONS
 
     default = Settings()
     table = "\n".join(f"  {name:<18}{summary}" for name, summary in CONTESTANTS.items())
@@ -105,13 +119,12 @@ def _add_train(actions):
     text = "network of the catalogue for keras_resnet; the others are ResNet-50 (default: %(default)s)"
     parser.add_argument("--model", default=default.model, help=text)
     parser.add_argument("--only", metavar="NAME,NAME", help="contestants to measure (default: all that make sense here)")
-    add_common(parser, "keras-resnet bench train --rounds 5 --json")
+    add_common(parser, "python -m benchmarks train --rounds 5 --json")
 
 
 def _train(arguments):
-    from keras_resnet.bench import measure_training
-    from keras_resnet.bench.device import choose_device, graphics_card
-    from keras_resnet.bench.train import settings_for
+    from benchmarks.device import choose_device, graphics_card
+    from benchmarks.train import measure_training, settings_for
 
     names = ("model", "size", "batch_size", "rounds", "steps", "threads", "precision")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
@@ -122,7 +135,7 @@ def _train(arguments):
 
 
 def _add_load(actions):
-    from keras_resnet.bench.load import CONTESTANTS
+    from benchmarks.load import CONTESTANTS
 
     table = "\n".join(f"  {name:<18}{summary}" for name, summary in CONTESTANTS.items())
     parser = actions.add_parser(
@@ -134,18 +147,18 @@ def _add_load(actions):
     parser.add_argument("--rounds", type=int, metavar="N", default=15, help="how often each is measured, in turn (default: 15)")
     text = "network of the catalogue whose weights are loaded (default: %(default)s)"
     parser.add_argument("--model", default="resnet50", help=text)
-    add_common(parser, "keras-resnet bench load --json")
+    add_common(parser, "python -m benchmarks load --json")
 
 
 def _load(arguments):
-    from keras_resnet.bench.load import measure_loading
+    from benchmarks.load import measure_loading
 
     measured = measure_loading(arguments.rounds, model=arguments.model, say=say)
     result(measured, loading_table(measured), arguments.json)
 
 
 def _add_accuracy(actions):
-    from keras_resnet.bench.accuracy.contestants import GROUPS
+    from benchmarks.accuracy.contestants import GROUPS
 
     tables = [
         "\n".join([f"contestants, {name}:", *(f"  {each:<18}{row.summary}" for each, row in group.contestants.items())])
@@ -173,7 +186,7 @@ def _add_accuracy(actions):
     parser.add_argument("--model", metavar="NAME", help=text)
     parser.add_argument("--size", type=int, metavar="S", help="resize the images to S x S (default: no; with --ablation 32)")
     parser.add_argument("--weights", metavar="FILE", help="weight file or run folder, for --few")
-    add_common(parser, "keras-resnet bench accuracy --data signs --out accuracy")
+    add_common(parser, "python -m benchmarks accuracy --data signs --out accuracy")
 
 
 def _names(text):
@@ -185,7 +198,7 @@ def _seeds(text):
 
 
 def _accuracy(arguments):
-    from keras_resnet.bench.accuracy import report
+    from benchmarks.accuracy import report
 
     failed = [] if arguments.report else _measure_accuracy(arguments)
     reported = report.report(arguments.out)
@@ -196,8 +209,8 @@ def _accuracy(arguments):
 
 
 def _measure_accuracy(arguments):
-    from keras_resnet.bench.accuracy.protocol import Protocol, measure_accuracy
-    from keras_resnet.errors import BenchError
+    from benchmarks.accuracy.protocol import Protocol, measure_accuracy
+    from benchmarks.errors import BenchError
 
     if arguments.data is None:
         raise BenchError(
@@ -254,3 +267,7 @@ def training_table(measured):
         ", ".join(f"{name} {version}" for name, version in versions.items()),
     ]
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """How accurate training gets on an image set, and in how many minutes: here, in stock Keras, and with each choice left out.
 
-The runs are made one after the other, each in a process of its own (`keras_resnet.bench.accuracy.child`), and each result is
+The runs are made one after the other, each in a process of its own (`benchmarks.accuracy.child`), and each result is
 appended to a table at once: a command that was stopped goes on where it was. The test images are looked at after every epoch
 for the minutes that an accuracy takes, off the clock; nothing is chosen by them, and the last epoch counts. What a run does at
 its end, its report included, is on the clock. Graphics cards are hidden: the minutes are those of the processor.
@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from keras_resnet.bench.accuracy.contestants import GROUPS, STOCK_MODEL, Group, contestant_recipe
-from keras_resnet.bench.accuracy.results import RESULTS, append, read
-from keras_resnet.bench.train import Child, cores, processor_name
-from keras_resnet.errors import BenchError, one_of
+from benchmarks.accuracy.contestants import GROUPS, STOCK_MODEL, Group, contestant_recipe
+from benchmarks.accuracy.results import RESULTS, append, read
+from benchmarks.errors import BenchError
+from benchmarks.train import Child
+from keras_resnet.environment import cores, processor
+from keras_resnet.errors import one_of
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def measure_accuracy(protocol, *, say=print):
             say(str(error))
             failed.append({"contestant": job.contestant, "seed": job.seed, "error": str(error)})
             continue
-        about = {"date": datetime.now().isoformat(timespec="seconds"), "machine": f"{processor_name()}, {cores()} cores"}
+        about = {"date": datetime.now().isoformat(timespec="seconds"), "machine": f"{processor()}, {cores()} cores"}
         append(protocol.out, {**dataclasses.asdict(job), **facts, **about})
         say(f"{job.name}: {facts['right']} of {facts['images']} right in {facts['minutes']:.1f} minutes")
     return failed
@@ -219,7 +221,7 @@ def _train(job, say):
     if (job.run / "run.json").exists():  # stopped half-way: its minutes would not be those of one run
         shutil.rmtree(job.run)
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    words = [sys.executable, "-m", "keras_resnet.bench.accuracy.child", json.dumps(dataclasses.asdict(job))]
+    words = [sys.executable, "-m", "benchmarks.accuracy.child", json.dumps(dataclasses.asdict(job))]
     with contextlib.closing(Child(job.name, words, environment)) as child:
         while "facts" not in (answer := child.receive()):
             when = "finished" if answer["epoch"] == "end" else f"epoch {answer['epoch']}"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from keras_resnet.bench import train
-from keras_resnet.bench.device import choose_backend, choose_device, graphics_card
-from keras_resnet.cli.main import main
-from keras_resnet.errors import BenchError
+from benchmarks import train
+from benchmarks.__main__ import main
+from benchmarks.device import choose_backend, choose_device, graphics_card
+from benchmarks.errors import BenchError
 
 
 @pytest.fixture
@@ -63,15 +63,13 @@ def test_jax_where_tensorflow_is_not_installed():
 
 def test_a_card_that_is_not_there_is_one_line(capsys, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert main(["bench", "train", "--device", "gpu"]) == 1
-    assert (
-        capsys.readouterr().err == "keras-resnet: device: expected cpu, for no NVIDIA card is to be seen here, received gpu\n"
-    )
+    assert main(["train", "--device", "gpu"]) == 1
+    assert capsys.readouterr().err == "benchmarks: device: expected cpu, for no NVIDIA card is to be seen here, received gpu\n"
 
 
 def test_a_backend_without_the_card_is_told(monkeypatch):
     """The child of a Keras contestant that was to compute on a card, on a machine without one."""
-    from keras_resnet.bench import contestant
+    from benchmarks import contestant
 
     contestant.check_device({"device": "cpu"})
     with pytest.raises(BenchError, match="^The backend tensorflow sees no graphics card; is its build for processors alone"):

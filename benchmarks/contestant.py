@@ -1,8 +1,8 @@
-"""One contestant of the training benchmark, in a process of its own: ``python -m keras_resnet.bench.contestant NAME SETTINGS``.
+"""One contestant of the training benchmark, in a process of its own: ``python -m benchmarks.contestant NAME SETTINGS``.
 
 It builds its network, trains for some rounds that nobody counts, and then obeys lines on standard input: ``go`` trains one
 round, ``quit`` ends it. It answers each in one line of JSON on standard output, and says ``{"ready": true}`` first. Whatever
-the libraries print goes to standard error. `keras_resnet.bench.train` is the other side.
+the libraries print goes to standard error. `benchmarks.train` is the other side.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ import statistics
 import sys
 import time
 
-from keras_resnet import cpu
-from keras_resnet.errors import BenchError
+from benchmarks.errors import BenchError
+from keras_resnet import environment
 
 WARM_UP_ROUNDS = 2
 
@@ -38,7 +38,7 @@ def main(argv=None):
     serve(
         sys.stdin, replies, train_round,
         lambda: {
-            **facts, "onednn": onednn(), "versions": versions(), "peak_mb": peak_mb(),
+            **facts, "onednn": environment.onednn(), "versions": environment.versions(), "peak_mb": peak_mb(),
             **({"product_peak": product_peak()} if "multiply_adds" in facts and _on_tensorflows_cpu(settings) else {}),
         },
     )  # fmt: skip
@@ -101,9 +101,9 @@ def take_standard_output():
 
 def stock_environment(onednn):
     """Undoes what importing this package did, before TensorFlow reads it."""
-    os.environ.pop(cpu.ONEDNN, None)
+    os.environ.pop(environment.ONEDNN, None)
     if onednn is not None:
-        os.environ[cpu.ONEDNN] = onednn
+        os.environ[environment.ONEDNN] = onednn
 
 
 def _on_tensorflows_cpu(settings):
@@ -112,7 +112,7 @@ def _on_tensorflows_cpu(settings):
 
 def check_device(settings):
     """Raises BenchError where Keras's backend computes on another device than the one that is measured."""
-    from keras_resnet.repeatable import numerics
+    from keras_resnet.environment import numerics
 
     facts = numerics(tf32=None)
     if settings["device"] == "gpu" and facts["devices"] == ["CPU"]:
@@ -135,7 +135,7 @@ def _keras_resnet(settings, images, labels, fast=False):
 
     from keras_resnet.data import Split
     from keras_resnet.data.pipeline import Batches, EpochNumber, feed
-    from keras_resnet.repeatable import deterministic
+    from keras_resnet.environment import deterministic
     from keras_resnet.train import RECIPES, training_model
     from keras_resnet.train.callbacks import Speed
 
@@ -151,7 +151,7 @@ def _keras_resnet(settings, images, labels, fast=False):
     def train_round():
         epoch, speed = next(epochs), Speed(recipe.batch_size)
         settings = {"verbose": 2, "shuffle": False, "callbacks": [EpochNumber(batches), speed]}
-        with cpu.keep_memory(), deterministic(not fast):
+        with environment.keep_memory(), deterministic(not fast):
             network.fit(fed, epochs=epoch + 1, initial_epoch=epoch, **settings)
         return speed.steps
 
@@ -246,7 +246,7 @@ def _torch_network(classes):
     try:
         from torchvision.models import resnet50
     except ImportError:
-        from keras_resnet.bench.torch_resnet50 import ResNet50
+        from benchmarks.torch_resnet50 import ResNet50
 
         return ResNet50(classes), "ResNet-50 from torch.nn primitives"
     return resnet50(weights=None, num_classes=classes), "torchvision.models.resnet50"
@@ -257,24 +257,6 @@ _OTHERS = {
     "keras_resnet_fast": functools.partial(_keras_resnet, fast=True),
     "torchvision": _torchvision,
 }
-
-
-def onednn():
-    """Whether TensorFlow's oneDNN kernels are on in this process; None where that cannot be asked."""
-    if "tensorflow" not in sys.modules:
-        return None
-    try:
-        from tensorflow.python.util import _pywrap_util_port
-    except ImportError:
-        return None
-    return bool(_pywrap_util_port.IsMklEnabled())
-
-
-def versions():
-    names = ["numpy", "torch", "torchvision"]
-    if "keras" in sys.modules:
-        names += ["keras", sys.modules["keras"].backend.backend()]  # a backend's name is its module's
-    return {name: sys.modules[name].__version__ for name in names if name in sys.modules}
 
 
 if __name__ == "__main__":

@@ -3,20 +3,18 @@
 import csv
 import json
 import math
-import subprocess
-import sys
 import types
 
 import numpy as np
 import pytest
 from conftest import tiny_split
 
-from keras_resnet.bench.accuracy import child, protocol, report, results
-from keras_resnet.bench.accuracy.contestants import GROUPS, contestant_recipe
-from keras_resnet.bench.accuracy.protocol import Job, Protocol, measure_accuracy, plan
-from keras_resnet.bench.accuracy.results import mean_interval, minutes_to, reach, student, summarize
-from keras_resnet.cli.main import main
-from keras_resnet.errors import BenchError
+from benchmarks.__main__ import main
+from benchmarks.accuracy import child, protocol, report, results
+from benchmarks.accuracy.contestants import GROUPS, contestant_recipe
+from benchmarks.accuracy.protocol import Job, Protocol, measure_accuracy, plan
+from benchmarks.accuracy.results import mean_interval, minutes_to, reach, student, summarize
+from benchmarks.errors import BenchError
 from keras_resnet.train import RECIPES
 
 TINY = ("--epochs", "1", "--seeds", "0", "--model", "resnet-tiny")
@@ -232,9 +230,9 @@ def test_results_of_other_settings_are_refused_before_anything_runs(tiny_set, tm
 )
 def test_a_bad_argument_is_one_line_and_status_1(tiny_set, tmp_path, capsys, words, message):
     data = ("--data", str(tiny_set)) if words else ()
-    assert main(["bench", "accuracy", "--out", str(tmp_path / "out"), *data, *words]) == 1
+    assert main(["accuracy", "--out", str(tmp_path / "out"), *data, *words]) == 1
     captured = capsys.readouterr()
-    assert captured.out == "" and captured.err.startswith(f"keras-resnet: {message}") and captured.err.count("\n") == 1
+    assert captured.out == "" and captured.err.startswith(f"benchmarks: {message}") and captured.err.count("\n") == 1
 
 
 def test_another_file_of_that_name_is_refused(tmp_path):
@@ -267,9 +265,9 @@ def test_the_clock_stands_still_while_the_test_images_are_looked_at(monkeypatch,
         assert [each["epoch"] for each in csv.DictReader(stream)] == ["1", "2", "end"]
 
 
-def test_a_run_from_end_to_end(tiny_set, command, tmp_path):
-    words = ("bench", "accuracy", "--data", tiny_set, "--out", tmp_path / "out", "--only", "signs", *TINY)
-    done = command(*words, "--json", check=0)
+def test_a_run_from_end_to_end(tiny_set, measure, tmp_path):
+    words = ("accuracy", "--data", tiny_set, "--out", tmp_path / "out", "--only", "signs", *TINY)
+    done = measure(*words, "--json", check=0)
     value = json.loads(done.stdout)
     (found,) = value["results"]
     assert found["right"] == round(found["accuracy"] * 24) and found["images"] == 24 and value["failed"] == []
@@ -281,27 +279,27 @@ def test_a_run_from_end_to_end(tiny_set, command, tmp_path):
     assert 0 < curve[0]["minutes"] < found["minutes"] == curve[-1]["minutes"] < 5
     assert 0 <= found["validation_accuracy"] <= 1 and found["validation_loss"] > 0 and "keras_resnet " in found["versions"]
     assert "  epoch 1: " in done.stderr and "  finished: " in done.stderr
-    again = command(*words, check=0)
+    again = measure(*words, check=0)
     assert "1 of 1 runs stand in " in again.stderr and "epoch 1" not in again.stderr
-    reported = command("bench", "accuracy", "--out", tmp_path / "out", "--report", check=0)
+    reported = measure("accuracy", "--out", tmp_path / "out", "--report", check=0)
     assert reported.stdout == again.stdout and reported.stderr == ""
     assert (tmp_path / "out" / "accuracy.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_failing_child_is_reported_and_the_status_is_1(tiny_set, command, tmp_path):
-    words = ("bench", "accuracy", "--data", tiny_set, "--out", tmp_path / "out", "--only", "signs", *TINY)
+def test_a_failing_child_is_reported_and_the_status_is_1(tiny_set, measure, tmp_path):
+    words = ("accuracy", "--data", tiny_set, "--out", tmp_path / "out", "--only", "signs", *TINY)
     folder = tmp_path / "out" / "runs" / "signs-0"
     folder.mkdir(parents=True)
     (folder / "thesis.txt").write_text("not a run")
-    done = command(*words)
+    done = measure(*words)
     assert done.returncode == 1 and "signs-0 failed (exit status 1): " in done.stderr and "not a run folder" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("keras-resnet: No results in ")  # none at all, as this was the only run
+    assert done.stderr.splitlines()[-1].startswith("benchmarks: No results in ")  # none at all, as this was the only run
     assert (folder / "thesis.txt").exists()
 
 
 def test_some_results_with_a_failure_are_printed_and_the_status_is_1(tiny_set, tmp_path, fake_child, capsys):
     fake_child.failing = ("stock-1",)
-    words = ["bench", "accuracy", "--data", str(tiny_set), "--out", str(tmp_path / "out"), "--seeds", "0,1", "--json"]
+    words = ["accuracy", "--data", str(tiny_set), "--out", str(tmp_path / "out"), "--seeds", "0,1", "--json"]
     assert main(words) == 1
     captured = capsys.readouterr()
     value = json.loads(captured.out)
@@ -376,9 +374,7 @@ def test_stock_child_has_onednn_as_stock_has_it_and_a_stopped_run_begins_anew(mo
     (job.run / "run.json").write_text("{}")
     assert protocol._train(job, quiet) == {"right": 1} and not job.run.exists()
     ((name, words, environment),) = children
-    assert (
-        name == "stock-0" and Job(**json.loads(words[-1])) == job and words[1:3] == ["-m", "keras_resnet.bench.accuracy.child"]
-    )
+    assert name == "stock-0" and Job(**json.loads(words[-1])) == job and words[1:3] == ["-m", "benchmarks.accuracy.child"]
     assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
 
 
@@ -458,22 +454,11 @@ def test_the_picture_shows_each_run_in_its_place(tmp_path, monkeypatch):
     assert ends == [(11.0, 0.99)]  # that of stock lies below the panel
 
 
-def test_help_has_an_example_and_imports_no_framework():
-    program = (
-        "import sys\nfrom keras_resnet.cli.main import main\n"
-        "try:\n    main(['bench', 'accuracy', '--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
-        "print(sorted({'keras', 'tensorflow', 'torch', 'jax', 'numpy', 'h5py', 'matplotlib'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]" and "example:\n  keras-resnet bench accuracy" in done.stdout
-    assert all(f"  {name} " in done.stdout for group in GROUPS.values() for name in group.contestants)
-
-
 @pytest.mark.full
-def test_stock_keras_trains_with_onednn_as_tensorflow_has_it(tiny_set, command, tmp_path):
-    from keras_resnet import cpu
+def test_stock_keras_trains_with_onednn_as_tensorflow_has_it(tiny_set, measure, tmp_path):
+    from keras_resnet import environment
 
-    words = ("bench", "accuracy", "--data", tiny_set, "--out", tmp_path / "out", "--only", "stock", "--epochs", 1, "--seeds", 0)
-    (found,) = json.loads(command(*words, "--json", check=0).stdout)["results"]
-    assert found["onednn"] == str(cpu.onednn_by_default()) and found["trained_on"] == 96
+    words = ("accuracy", "--data", tiny_set, "--out", tmp_path / "out", "--only", "stock", "--epochs", 1, "--seeds", 0)
+    (found,) = json.loads(measure(*words, "--json", check=0).stdout)["results"]
+    assert found["onednn"] == str(environment.onednn_by_default()) and found["trained_on"] == 96
     assert found["model"] == "keras.applications.ResNet50" and found["validation_accuracy"] is None

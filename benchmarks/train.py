@@ -1,6 +1,6 @@
 """How many images a second a ResNet-50 trains on, here and in other libraries, measured side by side.
 
-Every contestant is a process of its own (`keras_resnet.bench.contestant`), built and warmed up before the first round; in
+Every contestant is a process of its own (`benchmarks.contestant`), built and warmed up before the first round; in
 each round one after the other trains the same number of steps while the rest wait, so that a slow minute of the machine
 falls on all of them. Compilation is no part of any round. On the device "cpu" graphics cards are hidden: that compares
 processors' kernels. On "gpu" all compute in bfloat16, and PyTorch's network is compiled.
@@ -14,17 +14,16 @@ import dataclasses
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import sys
 from dataclasses import dataclass
 
-from keras_resnet import cpu
-from keras_resnet.bench.child import Child
-from keras_resnet.bench.device import DEVICES, ON_GPU, choose_backend, graphics_card
-from keras_resnet.errors import BenchError, one_of
-from keras_resnet.repeatable import PRECISIONS
-from keras_resnet.version import __version__
+from benchmarks.child import Child
+from benchmarks.device import DEVICES, ON_GPU, choose_backend, graphics_card
+from benchmarks.errors import BenchError
+from keras_resnet import environment
+from keras_resnet.environment import PRECISIONS, cores, processor, versions
+from keras_resnet.errors import one_of
 
 OURS, OURS_FAST = "keras_resnet", "keras_resnet_fast"
 
@@ -39,11 +38,6 @@ CONTESTANTS = {
 _WITHOUT_ONEDNN = (OURS, "keras", "torchvision")
 
 _LEAST = {"size": 32, "classes": 2, "batch_size": 2, "rounds": 1, "steps": 2, "threads": 1}
-
-
-def cores():
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -137,7 +131,7 @@ def measure_training(settings=None, *, only=None, say=print):
         **summary,
         **({"limit": limit(facts[OURS], speeds[OURS])} if "product_peak" in facts.get(OURS, {}) else {}),
         **_gather(facts),
-        "processor": processor_name() if settings.device == "cpu" else graphics_card(),
+        "processor": processor() if settings.device == "cpu" else graphics_card(),
         "cores": cores(),
         "settings": dataclasses.asdict(settings),
         "rounds": rounds,
@@ -155,7 +149,7 @@ def choose(only, say, device="cpu", backend="tensorflow"):
         raise BenchError(one_of("contestant", name, CONTESTANTS))
     if only is None:
         wanted.discard(OURS_FAST)
-    if only is None and not cpu.onednn_by_default():
+    if only is None and not environment.onednn_by_default():
         wanted.discard("keras_onednn_off")
     if "torchvision" in wanted and importlib.util.find_spec("torch") is None:
         say("torchvision is left out: PyTorch is not installed")
@@ -221,7 +215,7 @@ def _ratios(speeds):
 
 def command(name, settings):
     """The command line that starts a contestant."""
-    return [sys.executable, "-m", "keras_resnet.bench.contestant", name, json.dumps(dataclasses.asdict(settings))]
+    return [sys.executable, "-m", "benchmarks.contestant", name, json.dumps(dataclasses.asdict(settings))]
 
 
 def _environment(name, threads, device="cpu", backend="tensorflow"):
@@ -237,20 +231,10 @@ def _environment(name, threads, device="cpu", backend="tensorflow"):
 
 def _gather(facts):
     """From `{name: answer to quit}` to one dict for each fact, keyed by name; versions merged."""
-    versions = {"keras_resnet": __version__, "python": platform.python_version()}
+    merged = versions()
     for answer in facts.values():
-        versions |= answer["versions"]
+        merged |= answer["versions"]
     keys = {"peak_mb": "peak_mb", "parameters": "parameters", "networks": "network", "onednn": "onednn"}
     keys |= {"idle_cpu_seconds": "idle_cpu_seconds"}
     tables = {key: {name: answer[fact] for name, answer in facts.items()} for key, fact in keys.items()}
-    return {**tables, "versions": versions}
-
-
-def processor_name():
-    """The processor's model, as the operating system names it."""
-    try:
-        with open("/proc/cpuinfo") as stream:
-            line = next((line for line in stream if line.startswith("model name")), "")
-    except OSError:
-        line = ""
-    return line.partition(":")[2].strip() or platform.processor() or platform.machine()
+    return {**tables, "versions": merged}

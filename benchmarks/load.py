@@ -5,16 +5,13 @@ contestants take turns in this process, a different one first in each round. A r
 the file is in the system's page cache: what is measured is work, not the disk.
 """
 
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from keras_resnet.bench.train import cores, processor_name
-from keras_resnet.errors import BenchError
-from keras_resnet.version import __version__
+from benchmarks.errors import BenchError
+from keras_resnet.environment import cores, processor, versions
 
 OURS = "keras_resnet"
 CONTESTANTS = {
@@ -64,8 +61,8 @@ def measure_loading(rounds=15, *, model="resnet50", say=print):
         "file_mb": size,
         "weights": len(networks[OURS].weights),
         "page_cache": "warm",
-        "versions": {"keras_resnet": __version__, "python": platform.python_version(), **_versions(backend)},
-        "processor": processor_name(),
+        "versions": versions(),
+        "processor": processor(),
         "cores": cores(),
         "settings": {"rounds": rounds, "model": model, "backend": backend},
     }
@@ -144,7 +141,3 @@ def _seconds(call):
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def _versions(backend):
-    return {name: sys.modules[name].__version__ for name in ("keras", backend, "h5py", "numpy") if name in sys.modules}

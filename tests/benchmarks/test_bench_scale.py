@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from keras_resnet.bench import remat, scale
-from keras_resnet.errors import BenchError
+from benchmarks import remat, scale
+from benchmarks.errors import BenchError
 
 
 def test_efficiencies_are_taken_within_each_round():
@@ -84,9 +84,9 @@ def test_one_core_is_not_enough(monkeypatch):
 
 @pytest.mark.full
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_scaling_of_a_tiny_network(command):
+def test_scaling_of_a_tiny_network(measure):
     words = ("--model", "resnet-tiny", "--size", 32, "--batch-size", 8, "--rounds", 1, "--steps", 2)
-    value = json.loads(command("bench", "scale", "--json", *words, check=0).stdout)
+    value = json.loads(measure("scale", "--json", *words, check=0).stdout)
     seconds = value["seconds"]
     assert set(seconds) == {"one", "strong", "weak", "half"} and all(0 < each < 60 for each in seconds.values())
     assert value["strong"] == pytest.approx(seconds["one"] / (2 * seconds["strong"]))
