@@ -46,3 +46,24 @@ def one_of(what, received, choices):
     """The text for a value that is not in a known list, e.g. ``one_of("recipe", "sings", ["signs"])``."""
     accepted = ", ".join(repr(choice) if isinstance(choice, str) else str(choice) for choice in choices)
     return f"Unknown {what}: received {received!r}; expected one of {accepted}."
+
+
+def nearest_of(what, received, names, most=3):
+    """The text for a name that is not among many, the likest first and few of them, e.g. of the arguments of a function."""
+    shown = ", ".join(map(repr, sorted(names, key=lambda name: _likeness(str(received), name), reverse=True)[:most]))
+    more = f" ... ({len(names)} in all)" if len(names) > most else ""
+    return f"Unknown {what}: received {received!r}; expected one of {shown}{more}."
+
+
+def _likeness(received, name):
+    """How alike two names are, from 0 on: by their letters, their words and their beginning; `lr` is `learning_rate`."""
+    import difflib
+    import os
+
+    received, name = received.lower(), name.lower()
+    mine, theirs = set(received.split("_")), name.split("_")
+    if received == "".join(word[:1] for word in theirs):
+        return 3.0
+    letters = difflib.SequenceMatcher(None, received, name).ratio()
+    words = len(mine.intersection(theirs)) / len(mine.union(theirs))
+    return letters + words + name.startswith(received) / 2 + len(os.path.commonprefix([received, name])) / 100

@@ -1,6 +1,8 @@
-"""Files: what one is by its first bytes, opening HDF5 with a clear error, and writing whole or not at all."""
+"""Files: what one is by its first bytes, reading HDF5, arrays and JSON with clear errors, and writing whole or not at all."""
 
 import contextlib
+import json
+import math
 import os
 import stat
 import tempfile
@@ -51,7 +53,10 @@ def irregular(path):
 
 
 def describe(path):
-    """What the file is, judged by its first bytes and never by its name: ``"an HTML page"``, ``"a zip archive"`` ..."""
+    """What stands at a path, a file judged by its first bytes, never by its name: ``"an HTML page"``, ``"a folder"`` ..."""
+    path = Path(path)
+    if not path.is_file():  # a pipe would be waited for
+        return "a folder" if path.is_dir() else "a pipe or a device" if path.exists() else "not there"
     with open(path, "rb") as stream:
         head = stream.read(1024)
     if not head:
@@ -122,6 +127,41 @@ def hdf5_length(path):
     else:
         return None
     return int.from_bytes(head[start : start + size], "little") if size in (4, 8) else None
+
+
+def json_text(value):
+    """A value as JSON; a number that is not finite, for which JSON has no word, becomes null."""
+    return json.dumps(_finite(value), indent=2, allow_nan=False)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_arrays(path):
+    """NumPy's archive of arrays (`np.savez`) as a dict; nothing in it is run.
+
+    Raises:
+        KerasResNetError: why it is no such archive, or a damaged one; the text does not name the file.
+    """
+    import numpy as np
+
+    try:
+        kind = describe(path)
+        if kind != "a zip archive":
+            raise KerasResNetError(f"it is {kind}, expected NumPy's archive of arrays")
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as problem:  # the readers of zip, zlib and NumPy raise nearly every built-in exception on damaged bytes
+        raise KerasResNetError(" ".join(str(problem).split()) or type(problem).__name__) from None
+    foreign = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if foreign:
+        raise KerasResNetError(f"its member {foreign[0]!r} is no array")
+    return arrays
 
 
 def open_own(path, flags, error=KerasResNetError):

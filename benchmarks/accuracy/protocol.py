@@ -182,7 +182,7 @@ def _start(protocol, group):
 
     path = Path(protocol.weights)
     info = inspect(path / "weights.h5" if path.is_dir() else path)
-    model = model or (Workdir(path).read()["model"] if path.is_dir() else info.model)
+    model = model or (Workdir(path).read("model")["model"] if path.is_dir() else info.model)
     if model is None:
         raise BenchError(f"{path} does not tell its network; name it with --model")
     return model, info.sha256

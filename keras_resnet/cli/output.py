@@ -4,11 +4,11 @@ Whatever is printed passes here, and has the control characters escaped that fil
 """
 
 import contextlib
-import json
 import logging
 import sys
 import warnings
 
+from keras_resnet.files import json_text
 from keras_resnet.text import columns, fitted, visible
 
 _LONGEST = 40  # columns of a table's first column
@@ -26,11 +26,16 @@ def say(text):
     _print(visible(str(text), keep="\n"), sys.stderr)
 
 
+def line(text):
+    """A line of the result, on standard output."""
+    _print(visible(text), sys.stdout)
+
+
 def result(value, text, as_json):
     """Prints a result on standard output: ``value`` as one JSON value, or ``text``, a str or a list of lines."""
     if not isinstance(text, str):
         text = "\n".join(visible(line) for line in text)
-    _print(json.dumps(value, indent=2) if as_json else visible(text, keep="\n"), sys.stdout)
+    _print(json_text(value) if as_json else visible(text, keep="\n"), sys.stdout)
 
 
 def table(header, rows):

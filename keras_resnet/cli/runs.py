@@ -1,6 +1,6 @@
 """`keras-resnet runs`: run folders side by side."""
 
-from keras_resnet.cli.output import add_common, result
+from keras_resnet.cli.output import add_common, line, result
 
 
 def add_arguments(parser):
@@ -15,12 +15,13 @@ def run(arguments):
     """Prints the table and draws the curves."""
     from pathlib import Path
 
-    from keras_resnet.evaluate.comparison import compare, draw, table
+    from keras_resnet.evaluate.comparison import compare, draw, drawable, table
 
-    rows = compare(arguments.folder)
-    figure = None
-    if not arguments.no_figure:
-        figure = draw(rows, arguments.figure or Path(arguments.folder) / "runs.png")
-    text = table(rows) + (f"\nCurves: {figure}" if figure else "")
-    value = {"runs": [row.to_json() for row in rows], "figure": figure and str(figure)}
-    result(value, text, arguments.json)
+    rows, figure = compare(arguments.folder), None
+    if not arguments.no_figure and drawable(rows):
+        figure = arguments.figure or Path(arguments.folder) / "runs.png"
+    result({"runs": [row.to_json() for row in rows], "figure": figure and str(figure)}, table(rows), arguments.json)
+    if figure:
+        draw(rows, figure)
+        if not arguments.json:
+            line(f"Curves: {figure}")

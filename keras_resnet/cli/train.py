@@ -9,6 +9,8 @@ from keras_resnet.cli.output import add_common, result, say
 from keras_resnet.cli.quiet import load_keras, standard_output_to_error
 from keras_resnet.errors import KerasResNetError, RunError
 
+_DEFAULTS = {"model": "resnet50", "recipe": "signs", "seed": 0, "validation_fraction": 0.1}
+
 # Arguments of `train.run` -> what argparse takes. Where one is not given, the recipe's own value counts.
 _NUMBERS = {
     "epochs": (int, "N", "passes over the images (default: the recipe's)"),
@@ -30,22 +32,23 @@ def add_arguments(parser):
     rows = "\n".join(f"  {name:<13}{recipe.epochs:>3} epochs: {recipe.summary}" for name, recipe in RECIPES.items())
     parser.description = f"{parser.description}\n\nrecipes:\n{rows}"
     text = "image set in the SIGNS layout; or a folder of class folders of photographs, or of train/, test/ and val/ with such"
-    parser.add_argument("--data", required=True, metavar="SET", help=text)
-    parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
-    parser.add_argument("--model", default="resnet50", help="a network of the catalogue (default: %(default)s)")
-    parser.add_argument("--recipe", default="signs", metavar="NAME", help="one of those above (default: %(default)s)")
+    parser.add_argument("--data", metavar="SET", help=text)
+    parser.add_argument("--out", metavar="RUN", help="run folder to write")
+    parser.add_argument("--model", help=f"a network of the catalogue (default: {_DEFAULTS['model']})")
+    parser.add_argument("--recipe", metavar="NAME", help=f"one of those above (default: {_DEFAULTS['recipe']})")
     for name, (kind, metavar, text) in _NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default: %(default)s")
+    parser.add_argument("--seed", type=int, metavar="S", help=f"default: {_DEFAULTS['seed']}")
     parser.add_argument(
-        "--validation-fraction", type=float, default=0.1, metavar="F",
+        "--validation-fraction", type=float, metavar="F",
         help="share of the training images kept for validation where there is no val/, by group where known "
-        "(default: %(default)s)",
+        f"(default: {_DEFAULTS['validation_fraction']})",
     )  # fmt: skip
     text = "share of the photographs of a folder without test/ to test on"
     parser.add_argument("--test-fraction", type=float, metavar="F", help=text)
     text = "columns file and group: the photographs of one group stay on one side"
     parser.add_argument("--groups", metavar="FILE.csv", help=text)
+    parser.add_argument("--skip-bad", action="store_true", help="leave out photographs that cannot be read")
     text = "read images from the disk as they are needed (default: where a split has more than 100 MB of pixels)"
     parser.add_argument("--stream", action=argparse.BooleanOptionalAction, default=None, help=text)
     text = "start from a run folder or a weight file; without one, from random weights"
@@ -59,9 +62,9 @@ def add_arguments(parser):
     text = "compute blocks again for their gradients instead of keeping all outputs: less memory, more time, the same numbers"
     parser.add_argument("--remat", action="store_true", help=text)
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with RUN after its last full epoch; begin it where there is none"
-    )
+    text = "go on after the last full epoch of RUN, from its record alone; with --data and --out begin it where there is none"
+    parser.add_argument("--resume", nargs="?", const=True, default=False, metavar="RUN", help=text)
+    parser.set_defaults(refuse=parser.error)
     _add_processes(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, time and memory; write nothing")
     add_common(parser, "keras-resnet train --data signs --recipe signs-quick --out runs/first")
@@ -82,9 +85,10 @@ def run(arguments):
     """Trains and prints the outcome, or prints what would happen. Returns the exit status, None for success."""
     from keras_resnet.train.group import find_group, require_jax
 
-    group = find_group(arguments.processes, arguments.process_index, arguments.coordinator)
+    given, processes = _wanted(arguments)
+    group = find_group(processes, arguments.process_index, arguments.coordinator)
     if group is None:
-        return _alone(arguments)
+        return _alone(given, arguments)
     if arguments.dry_run:
         raise RunError(f"dry_run: expected one process, whose time and memory it measures, received {group.processes}")
     require_jax()
@@ -92,16 +96,33 @@ def run(arguments):
         from keras_resnet.train.launch import launch
 
         return launch(arguments.words, group.processes)
-    return _as_one_of(group, arguments)
+    return _as_one_of(group, given, arguments)
 
 
-def _alone(arguments):
+def _wanted(arguments):
+    """The keyword arguments of `train.run`, and the number of processes or None: as typed, or from the record of a run."""
+    typed = _keywords(arguments)
+    folder = arguments.resume if isinstance(arguments.resume, str) else None
+    if folder is not None and "out" in typed:
+        raise RunError(f"--resume {folder} names the run to go on with; expected no --out beside it, received {typed['out']}")
+    if arguments.resume and "data" not in typed:
+        folder = folder or typed.get("out")
+    if folder is not None:
+        from keras_resnet.train.recorded import recorded, recorded_processes
+
+        return recorded(folder, **typed), arguments.processes or recorded_processes(folder)
+    missing = [f"--{name}" for name in ("data", "out") if name not in typed]
+    if missing:
+        arguments.refuse(f"the following arguments are required: {', '.join(missing)} (or --resume RUN)")
+    return {**_DEFAULTS, **typed}, arguments.processes
+
+
+def _alone(given, arguments):
     from keras_resnet.data import load
     from keras_resnet.train.options import settings
 
     # A bad set or setting is told at once, not after the framework has loaded.
-    load(arguments.data, test_fraction=arguments.test_fraction, groups=arguments.groups, stream=True)
-    given = _keywords(arguments)
+    load(given["data"], **{name: given.get(name) for name in ("test_fraction", "groups")}, stream=True)
     choices = {
         name: value for name, value in given.items() if name not in ("data", "out", "model", "recipe", "epochs", "resume")
     }
@@ -117,14 +138,14 @@ def _alone(arguments):
         _report(_train(given), arguments)
 
 
-def _as_one_of(group, arguments):
+def _as_one_of(group, given, arguments):
     """Trains in a process beside others; the first one tells of it."""
     with standard_output_to_error():
         load_keras(first_tensor=False)
         from keras_resnet.train.distribute import join
 
         join(group)
-        outcome = _train(_keywords(arguments))
+        outcome = _train(given)
     if group.index == 0:
         _report(outcome, arguments)
 
@@ -157,17 +178,14 @@ def _export(run):
 
 
 def _keywords(arguments):
-    """The keyword arguments of `train.run`."""
-    names = ("data", "out", "model", "recipe", "seed", "validation_fraction", "weights", "resume", "tensorboard", "remat")
-    names += ("test_fraction", "groups", "stream", "fast")
-    keywords = {name: getattr(arguments, name) for name in names}
-    given = {name: getattr(arguments, name) for name in (*_NUMBERS, "precision", "freeze")}
-    keywords |= {name: value for name, value in given.items() if value is not None}
+    """The keyword arguments of `train.run` that were typed."""
+    names = ("data", "out", *_DEFAULTS, *_NUMBERS, "precision", "freeze", "weights", "test_fraction", "groups", "stream")
+    typed = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    switches = ("tensorboard", "remat", "skip_bad", "fast", "class_weights", "resume")
+    typed |= {name: True for name in switches if getattr(arguments, name)}
     if arguments.freeze == "none":
-        keywords["freeze"] = None
-    if arguments.class_weights:
-        keywords["class_weights"] = True
-    return {**keywords, "say": say}
+        typed["freeze"] = None
+    return {**typed, "say": say}
 
 
 def _text(outcome, arguments):

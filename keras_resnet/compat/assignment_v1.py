@@ -2,19 +2,24 @@
 
     from keras_resnet.compat.assignment_v1 import *
 
-takes the place of the notebook's imports. The cells that open a `tf.Session` become plain calls: a block computes at once on an
-array, in inference mode as those cells did, and with `seed=0` in every layer gives the numbers that they printed.
+takes the place of the notebook's imports. The cells that open a `tf.Session` may stay, or become plain calls: a block computes
+at once on an array, in inference mode as those cells did. With `seed=0` in every layer both give the numbers that they printed.
 """
 
 from keras_resnet import blocks
-from keras_resnet.compat import generation, notebook
+from keras_resnet.compat import generation, notebook, standins
 from keras_resnet.compat.initialisers import initialisers
 from keras_resnet.compat.notebook import *  # noqa: F403
 
-__all__ = [*notebook.__all__, "ResNet50", "convolutional_block", "glorot_uniform", "identity_block", "initialisers"]
+_OWN = ("ResNet50", "convolutional_block", "identity_block", "initialisers", "keras", "tf")
+_DRAWN = ("GlorotUniform", "RandomUniform", "glorot_uniform", "random_uniform")
+__all__ = [*notebook.__all__, *_OWN, *_DRAWN]
 
 _SETTINGS = generation.Settings(named=True)
-glorot_uniform = initialisers("graph").glorot_uniform
+_drawn = initialisers("graph")
+glorot_uniform = GlorotUniform = _drawn.glorot_uniform
+random_uniform = RandomUniform = _drawn.random_uniform
+keras, tf = standins.keras_of(_drawn), standins.tensorflow(_drawn, graphs=True)
 
 
 def identity_block(X, f, filters, stage, block):

@@ -7,17 +7,20 @@ TensorFlow; `initialisers("stateful", 2)` gives those of 2022 and later after `t
 """
 
 from keras_resnet import blocks
-from keras_resnet.compat import generation, notebook
+from keras_resnet.compat import generation, notebook, standins
 from keras_resnet.compat.initialisers import initialisers
 from keras_resnet.compat.notebook import *  # noqa: F403
 from keras_resnet.compat.public_tests import PublicTests, comparator, summary
 
-_OWN = ("ResNet50", "convolutional_block", "glorot_uniform", "identity_block", "initialisers", "random_uniform")
-__all__ = [*notebook.__all__, *_OWN, "comparator", "public_tests", "summary"]
+_OWN = ("ResNet50", "convolutional_block", "identity_block", "initialisers", "keras", "tf")
+_DRAWN = ("GlorotUniform", "RandomUniform", "glorot_uniform", "random_uniform")
+__all__ = [*notebook.__all__, *_OWN, *_DRAWN, "ResNet50_summary", "comparator", "public_tests", "summary"]
 
 _SETTINGS = generation.Settings()
 _drawn = initialisers("stateless")
-glorot_uniform, random_uniform = _drawn.glorot_uniform, _drawn.random_uniform
+glorot_uniform = GlorotUniform = _drawn.glorot_uniform
+random_uniform = RandomUniform = _drawn.random_uniform
+keras, tf = standins.keras_of(_drawn), standins.tensorflow(_drawn)
 
 
 def identity_block(X, f, filters, training=True, initializer=random_uniform):
@@ -51,3 +54,4 @@ def ResNet50(input_shape=(64, 64, 3), classes=6):
 
 
 public_tests = PublicTests(identity_block, convolutional_block, ResNet50, True, lambda: glorot_uniform)
+ResNet50_summary = public_tests.network_summary()

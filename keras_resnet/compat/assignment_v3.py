@@ -13,13 +13,15 @@ from keras_resnet.compat.initialisers import initialisers
 from keras_resnet.compat.notebook import *  # noqa: F403
 from keras_resnet.compat.public_tests import PublicTests, comparator, summary
 
-_OWN = ("ResNet50", "convolutional_block", "glorot_uniform", "identity_block", "initialisers", "random_uniform")
-__all__ = [*notebook.__all__, *_OWN, "comparator", "public_tests", "summary"]
+_OWN = ("ResNet50", "convolutional_block", "identity_block", "initialisers", "keras", "tf")
+_DRAWN = ("GlorotUniform", "RandomUniform", "glorot_uniform", "random_uniform")
+__all__ = [*notebook.__all__, *_OWN, *_DRAWN, "ResNet50_summary", "comparator", "public_tests", "summary"]
 
 _SETTINGS = generation.Settings(epsilon=1e-6, momentum=0.90)
 _drawn = initialisers("stateful")
-glorot_uniform, random_uniform = _drawn.glorot_uniform, _drawn.random_uniform
-tf = standins.tensorflow(_drawn.stream)
+glorot_uniform = GlorotUniform = _drawn.glorot_uniform
+random_uniform = RandomUniform = _drawn.random_uniform
+keras, tf = standins.keras_of(_drawn), standins.tensorflow(_drawn)
 
 
 def BatchNormalization(axis=-1, momentum=_SETTINGS.momentum, name=None, synchronized=False):
@@ -60,3 +62,4 @@ def ResNet50(input_shape=(64, 64, 3), classes=6, training=False):
 public_tests = PublicTests(
     identity_block, convolutional_block, ResNet50, False, lambda: initialisers("stateful").glorot_uniform
 )
+ResNet50_summary = public_tests.network_summary()

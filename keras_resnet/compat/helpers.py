@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_resnet.data.photo import read_whole_photo
 from keras_resnet.data.signs import load_signs
-from keras_resnet.errors import DataError
+from keras_resnet.errors import DataError, WeightsError
 
 
 def load_dataset(path=None):
@@ -103,29 +103,46 @@ def resize_image(image, size):
     return np.asarray(Image.fromarray(np.asarray(image)).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def load_model(path):
+def load_model(filepath, custom_objects=None, compile=True):
     """A saved network, compiled as the assignment compiles it, so that `evaluate` works.
 
     The optimiser that an old file holds is left out: Keras 3 refuses its settings. A ResNet in `.h5` is read by
-    `keras_resnet.weights.model_from`, which also turns back the kernels of files that were made with Theano.
+    `keras_resnet.weights.model_from`, which also turns back the kernels of files that were made with Theano; another network
+    by Keras.
 
     Args:
-        path: of a `.h5` or `.keras` file.
+        filepath: of a `.h5` or `.keras` file.
+        custom_objects: layers of one's own by name, for a file that Keras reads.
+        compile: whether to compile it.
 
     Returns:
         A `keras.Model` with Adam, categorical cross-entropy and accuracy.
 
     Raises:
-        WeightsError: no such file, or one that cannot be read as a ResNet.
+        WeightsError: no such file, or one that cannot be read.
     """
+    model = _read_model(filepath, custom_objects)
+    if compile:
+        model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _read_model(path, custom_objects):
     import keras
 
     from keras_resnet.weights import model_from
 
-    old = Path(path).suffix == ".h5"
-    model = model_from(path) if old else keras.models.load_model(path, compile=False)
-    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-    return model
+    refused = None
+    if Path(path).suffix in (".h5", ".hdf5") and not custom_objects:
+        try:
+            return model_from(path)
+        except WeightsError as problem:
+            refused = problem
+    try:
+        return keras.models.load_model(path, custom_objects=custom_objects, compile=False)
+    except Exception as problem:  # whatever a file of another kind makes Keras raise
+        why = refused or f"{path} cannot be read as a saved network: {' '.join(str(problem).split())}"
+        raise WeightsError(str(why)) from None
 
 
 def preprocess_input(images):

@@ -79,6 +79,11 @@ class Initialisers:
         self.glorot_uniform = _drawing(keras.initializers.GlorotUniform, _glorot_range, stream)
         self.random_uniform = _drawing(keras.initializers.RandomUniform, _given_range, stream)
 
+    def by_name(self):
+        """Both under each of the names that Keras has for them: a dict."""
+        glorot, uniform = self.glorot_uniform, self.random_uniform
+        return {"GlorotUniform": glorot, "glorot_uniform": glorot, "RandomUniform": uniform, "random_uniform": uniform}
+
 
 def initialisers(kind, global_seed=None):
     """Initialisers that draw as TensorFlow did; see the table above.

@@ -4,29 +4,27 @@ import math
 import os
 
 import h5py
-import keras
+import keras as _keras
 import numpy as np
-from keras import layers
-from keras.initializers import Constant as constant
-from keras.initializers import Identity as identity
+from keras.initializers import Constant, Identity
 from keras.layers import (
     Activation,
     Add,
-    AveragePooling2D,
     BatchNormalization,
     Conv2D,
     Dense,
     Flatten,
+    GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     Input,
-    MaxPooling2D,
     ZeroPadding2D,
 )
 from keras.models import Model
 from keras.preprocessing import image
-from keras.utils import get_file, model_to_dot, plot_model
+from keras.utils import get_file
 
 from keras_resnet.compat import standins
+from keras_resnet.compat.drawing import SVG, imshow, model_to_dot, plot_model
 from keras_resnet.compat.helpers import (
     convert_to_one_hot,
     forward_propagation_for_predict,
@@ -37,24 +35,30 @@ from keras_resnet.compat.helpers import (
     preprocess_input,
     random_mini_batches,
 )
+from keras_resnet.compat.standins import AveragePooling2D, MaxPooling2D
 
-K, tf, scipy = standins.backend(), standins.tensorflow(), standins.scipy()
-EagerTensor = type(keras.ops.zeros(()))  # of the backend, whichever it is
+K, layers, scipy = standins.backend(), standins.layers(), standins.scipy()
+EagerTensor = type(_keras.ops.zeros(()))  # of the backend, whichever it is
+constant, identity = Constant, Identity
 
 __all__ = [
     "Activation",
     "Add",
     "AveragePooling2D",
     "BatchNormalization",
+    "Constant",
     "Conv2D",
     "Dense",
     "EagerTensor",
     "Flatten",
+    "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "Identity",
     "Input",
     "K",
     "MaxPooling2D",
     "Model",
+    "SVG",
     "ZeroPadding2D",
     "constant",
     "convert_to_one_hot",
@@ -63,7 +67,7 @@ __all__ = [
     "h5py",
     "identity",
     "image",
-    "keras",
+    "imshow",
     "layers",
     "load_dataset",
     "load_image",
@@ -77,5 +81,4 @@ __all__ = [
     "preprocess_input",
     "random_mini_batches",
     "scipy",
-    "tf",
 ]

@@ -8,7 +8,8 @@ import numpy as np
 from keras_resnet import evaluate
 from keras_resnet.deploy import cache, engines
 from keras_resnet.deploy.preparation import Preparation, several
-from keras_resnet.errors import DeployError, RunError
+from keras_resnet.errors import DeployError
+from keras_resnet.evaluate.metrics import finite
 from keras_resnet.workdir import Workdir
 
 UNUSUAL = 4  # standard deviations of the training images; of normally distributed values, one in 16,000 lies farther off
@@ -42,7 +43,7 @@ class Predictor:
 
     def __init__(self, run, *, engine: str = cache.AUTO, precision: str = engines.FLOAT):
         workdir = Workdir(run)
-        self._record = workdir.read()
+        self._record = workdir.read("class_names", "data.shape", "data.photos.brightness", "data.photos.contrast")
         self.class_names = tuple(self._record["class_names"])
         self._preparation = Preparation(self._record)
         self.image_shape = self._preparation.image_shape
@@ -88,10 +89,7 @@ class Predictor:
         images = self._preparation.images(several(photographs))
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
-        probabilities = self._answers(images)
-        if not np.isfinite(probabilities).all():
-            raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
-        return probabilities
+        return finite(self._answers(images))
 
     def picture(self, photographs, out):
         """Draws photographs, the crop of each that the network sees, and the probabilities.

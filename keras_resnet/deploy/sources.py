@@ -19,10 +19,13 @@ from keras_resnet.errors import DataError, DeployError, KerasResNetError, ModelE
 from keras_resnet.models import graph, resolve
 from keras_resnet.models.imagenet import CLASSES, class_names
 from keras_resnet.models.preprocess import MODES, preprocess_input
-from keras_resnet.train.images import cut
+from keras_resnet.train.images import cut, read
+from keras_resnet.train.options import settings
+from keras_resnet.train.recorded import recorded
 from keras_resnet.weights import inspect, model_from
 from keras_resnet.workdir import Workdir
 
+_NO_OPTIONS = ("data", "out", "model", "recipe", "epochs", "resume")  # of `train.run`
 _SUM_TOLERANCE = 1e-3  # of probabilities
 _ACTIVATIONS = (keras.layers.Activation, keras.layers.Softmax)
 SEEDED = 20  # images, where there are none: one batch of each of 1, 3 and 16
@@ -285,14 +288,12 @@ def _given(source, given):
 
 
 def _images_of_run(workdir, record):
-    from keras_resnet.train.images import read
-    from keras_resnet.train.options import Options
-
-    names = ("seed", "validation_fraction", "size", "per_class", "stream")
-    options = Options(**{name: record[name] for name in names}, **(record.get("photographs") or {}))
-    images = read(record["data"]["path"], options)
+    wanted = recorded(workdir.path)
+    given = {name: value for name, value in wanted.items() if name not in _NO_OPTIONS}
+    _, options = settings(wanted["recipe"], wanted.get("epochs"), {**given, "say": _log.info})
+    images = read(wanted["data"], options)
     if images.fingerprint != record["data"]["fingerprint"]:
-        raise DataError(f"the images at {record['data']['path']} have changed since {workdir.path} was trained on them")
+        raise DataError(f"the images at {wanted['data']} have changed since {workdir.path} was trained on them")
     return _of_parts(images.signs.image_shape, images.train, images.validation, f"of {workdir.path}")
 
 

@@ -1,6 +1,7 @@
 """Run folders side by side: a row each, and their validation curves in one picture. Needs no framework."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import INK
 from keras_resnet.evaluate.log import read_log
 from keras_resnet.evaluate.metrics import percent
+from keras_resnet.text import visible
 from keras_resnet.workdir import Workdir
 
 # Okabe and Ito 2008, "Color universal design", without their yellow, which is faint on white; black comes last.
@@ -25,7 +27,8 @@ class RunRow:
 
     Attributes:
         run: the folder, as a path below the one that was searched.
-        status: ``"complete"``, ``"running"`` (also where a run was interrupted), or what is wrong with the folder.
+        status: ``"complete"``, ``"running"`` (also where a run was interrupted), ``"trained"`` (the report is missing), or what
+            is wrong with the folder.
         model, recipe, seed: as recorded; None where that cannot be read.
         epochs: done so far; planned: the recipe's.
         accuracy: on the test images, 0 to 1; accuracy_interval: its 95 % interval; None before the end.
@@ -74,37 +77,51 @@ def compare(folder):
     return tuple(sorted(rows, key=lambda row: (row.accuracy is None, -(row.accuracy or 0), row.run)))
 
 
+_NEEDED = ("status", "model", "recipe.name", "recipe.epochs", "seed")
+
+
 def _row(workdir, name):
     name = workdir.path.name if name == "." else name
     try:
-        record, log = workdir.read(), read_log(workdir / "log.csv") if (workdir / "log.csv").exists() else None
-        return _filled(name, record, log)
-    except (RunError, DataError) as problem:
+        record = workdir.read(*_NEEDED)
+        if record["status"] == "complete":
+            workdir.read("result.test.accuracy", "result.test.accuracy_interval")
+    except RunError as problem:
         return RunRow(name, f"damaged: {problem}")
-    except (KeyError, TypeError, AttributeError):
-        return RunRow(name, f"damaged: {workdir / 'run.json'} is not the record of a run")
+    if not (workdir / "log.csv").exists():
+        return _filled(name, record, None)
+    try:
+        return _filled(name, record, read_log(workdir / "log.csv"))
+    except DataError as problem:
+        row = _filled(name, record, None)
+        return dataclasses.replace(row, status=f"{row.status}, its log damaged: {problem}")
 
 
 def _filled(name, record, log):
+    """The row of a sound record, and of the columns of a log, None without one."""
     result = record.get("result", {})
-    test = result.get("test", {})
-    seconds = result.get("seconds", np.nansum(log["seconds"]) if log and "seconds" in log else None)
-    speeds = [value for value in (log or {}).get("images_per_second", ()) if np.isfinite(value)]
+    test, columns = result.get("test", {}), log or {}
     interval = test.get("accuracy_interval")
+    seconds, speeds = (_finite(columns.get(column, ())) for column in ("seconds", "images_per_second"))
+    logged = max(map(len, columns.values()), default=0)
     return RunRow(
         run=name,
         status=record["status"],
         model=record["model"],
         recipe=record["recipe"]["name"],
         seed=record["seed"],
-        epochs=result.get("epochs", len(log["epoch"]) if log else 0),
+        epochs=result.get("epochs", logged),
         planned=record["recipe"]["epochs"],
-        accuracy=test.get("accuracy"),
+        accuracy=test.get("accuracy") if interval else None,
         accuracy_interval=interval and tuple(interval),
-        minutes=None if seconds is None else float(seconds) / 60,
+        minutes=result["seconds"] / 60 if "seconds" in result else math.fsum(seconds) / 60 if seconds else None,
         images_per_second=result.get("images_per_second") or (float(np.median(speeds)) if speeds else None),
         log=log,
     )
+
+
+def _finite(values):
+    return [value for value in values if math.isfinite(value)]
 
 
 def table(rows):
@@ -129,7 +146,12 @@ def _cells(row):
     speed = "-" if row.images_per_second is None else f"{row.images_per_second:.3g}"
     minutes = "-" if row.minutes is None else f"{row.minutes:.1f}"
     texts = [row.run, row.model or "-", row.recipe or "-", epochs, "-" if row.seed is None else str(row.seed)]
-    return (*texts, accuracy, minutes, speed, row.status)
+    return tuple(map(visible, (*texts, accuracy, minutes, speed, row.status)))
+
+
+def drawable(rows):
+    """Those of the rows that have a validation accuracy and loss to draw."""
+    return [row for row in rows if all(_finite((row.log or {}).get(name, ())) for name in ("val_accuracy", "val_loss"))]
 
 
 def draw(rows, path):
@@ -142,16 +164,16 @@ def draw(rows, path):
     Returns:
         `path`, or None where no run has validation figures: then nothing is written.
     """
-    drawn = [row for row in rows if row.log and "val_accuracy" in row.log and np.isfinite(row.log["val_accuracy"]).any()]
+    drawn = drawable(rows)
     if not drawn:
         return None
     shown = drawn[:MOST_DRAWN]
     figure = drawing.new_figure(10.5, 3.9 + 0.22 * -(-len(shown) // 2))
     left, right = figure.subplots(1, 2)
-    longest = np.array([1, max(len(row.log["epoch"]) for row in shown)], dtype=float)
+    longest = np.array([1, max(len(row.log["val_loss"]) for row in shown)], dtype=float)
     for number, row in enumerate(shown):
         look = {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[number // len(_COLOURS)], "linewidth": 1.6}
-        epochs = np.asarray(row.log["epoch"]) + 1
+        epochs = np.asarray(row.log.get("epoch", range(len(row.log["val_loss"])))) + 1
         text = "" if row.accuracy is None else f", test {percent(row.accuracy, 1)}"
         look |= {"marker": drawing.marker(epochs), "markersize": 3}
         label = f" {row.run}{text}"  # Matplotlib leaves out one that begins with an underscore
@@ -176,4 +198,4 @@ def _axes(left, right, shown):
     drawing.title(left, "Validation accuracy", "at the end of each epoch")
     losses = np.concatenate([np.asarray(row.log["val_loss"], dtype=float) for row in shown])
     logarithmic = drawing.loss_axis(right, losses)
-    drawing.title(right, "Validation loss", f"in nats{', logarithmic' if logarithmic else ''}, at the end of each epoch")
+    drawing.title(right, "Validation loss", f"in nats{', logarithmic' if logarithmic else ''}, with each run's label smoothing")

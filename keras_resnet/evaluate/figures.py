@@ -18,7 +18,7 @@ SMALLEST = 5.5  # points of a letter, and of what a name in a column takes
 LONGEST_SIDE = 20  # inches
 
 
-def curves(log, path, test_accuracy=None):
+def curves(log, path, test_accuracy=None, floor=None):
     """Draws loss and accuracy over the epochs, and the learning rate where the log has it.
 
     Args:
@@ -26,6 +26,7 @@ def curves(log, path, test_accuracy=None):
             any ``val_loss``, ``val_accuracy``, ``learning_rate`` and ``epoch`` (from 0; drawn from 1).
         path: the PNG to write.
         test_accuracy: final test accuracy, 0 to 1, drawn as a dashed line; None for none.
+        floor: the least loss that smoothed labels leave (`metrics.smoothed_floor`), drawn as a dotted line; None for none.
 
     Returns:
         `path`.
@@ -39,7 +40,7 @@ def curves(log, path, test_accuracy=None):
     ratios = (4, 1) if with_rate else (1,)
     grid = figure.add_gridspec(len(ratios), 2, height_ratios=ratios)
     left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    _draw_loss(left, epochs, log)
+    _draw_loss(left, epochs, log, floor)
     _draw_accuracy(right, epochs, log, test_accuracy)
     if with_rate:
         _draw_rate(figure.add_subplot(grid[1, :]), epochs, log["learning_rate"])
@@ -146,8 +147,12 @@ def _epochs(log):
     return np.asarray(log.get("epoch", range(lengths["loss"])), dtype=float) + 1
 
 
-def _draw_loss(axes, epochs, log):
+def _draw_loss(axes, epochs, log, floor):
     drawn = _draw_pair(axes, epochs, log, "loss")
+    if floor is not None:
+        label = f"least with smoothed labels: {floor:.3g}"
+        line = axes.axhline(floor, color=FAINT, linestyle=(0, (1, 2)), linewidth=1.3, label=label, zorder=1)
+        axes.legend(handles=[line], frameon=False, fontsize=9, labelcolor=INK, loc="best")
     logarithmic = drawing.loss_axis(axes, np.concatenate([np.asarray(log[name], dtype=float) for name in drawn]))
     fact = f"in nats{', logarithmic' if logarithmic else ''}; last epoch: {_last(log, drawn, '{:.3g}'.format)}"
     drawing.title(axes, "Loss", fact)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_resnet.errors import DataError
+from keras_resnet.errors import DataError, RunError
 
 PROBABILITY_FLOOR = 1e-7  # keras.config.epsilon(), the clip of keras.losses.CategoricalCrossentropy
 ROW_SUM_TOLERANCE = 1e-2  # a float16 or bfloat16 softmax misses 1 by a few thousandths; logits miss it by far more
@@ -136,6 +136,29 @@ def score(probabilities, labels, class_names):
         per_class=per_class,
         mistakes=_mistakes(probabilities, labels, predicted),
     )
+
+
+def smoothed_floor(smoothing, classes):
+    """The least loss that labels smoothed by a share, 0 to 1, leave: their entropy, in nats.
+
+    A label of k classes becomes ``1 - smoothing + smoothing / k`` for its class and ``smoothing / k`` for each other, as in
+    `keras.losses.CategoricalCrossentropy`.
+    """
+    share = smoothing / classes
+    targets = np.array([1 - smoothing + share, *[share] * (classes - 1)])
+    targets = targets[targets > 0]
+    return float(-(targets * np.log(targets)).sum())
+
+
+def finite(probabilities):
+    """Probabilities as they are.
+
+    Raises:
+        RunError: some are no numbers.
+    """
+    if not np.isfinite(probabilities).all():
+        raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
+    return probabilities
 
 
 def wilson_interval(correct, total, z=Z_95):

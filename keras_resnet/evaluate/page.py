@@ -91,9 +91,10 @@ def html_report(path, *, title, summary, scores, figures, log=None, settings=Non
         path: the file to write; it appears whole or not at all.
         title: the heading.
         summary: dict of what is known of the run, each key optional: ``model``, ``data``, ``run`` (text under the
-            heading), ``epochs``, ``seconds`` (of training), ``images_per_second`` (of training), ``command`` (what
-            reproduces the run), ``balanced`` (whether the balanced accuracy stands beside the accuracy; it does so too
-            where the classes of the test set differ much in size). Other keys are passed over.
+            heading), ``epochs``, ``seconds`` (of training), ``images_per_second`` (of training), ``floor`` (the least loss
+            that the smoothed labels of its training leave), ``command`` (what reproduces the run), ``balanced`` (whether the
+            balanced accuracy stands beside the accuracy; it does so too where the classes of the test set differ much in
+            size). Other keys are passed over.
         scores: `Scores` on the test set.
         figures: dict of ``curves``, ``confusion``, ``mistakes`` -> PNG file, or None for one that is not there. Other
             names are shown after these, under their own name.
@@ -109,7 +110,7 @@ def html_report(path, *, title, summary, scores, figures, log=None, settings=Non
     sections = [_head(title, summary, scores)]
     for name in [*_FIGURES, *(name for name in figures if name not in _FIGURES)]:
         if figures.get(name) is not None:
-            sections.append(_figure(name, figures[name], scores))
+            sections.append(_figure(name, figures[name], scores, _smoothed(summary) if name == "curves" else ""))
         elif name == "mistakes" and not scores.mistakes:
             sections.append(f"<h2>Mistakes</h2>\n<p>None on {scores.images:,} test images.</p>")
         if name == "confusion":
@@ -178,7 +179,7 @@ def _head(title, summary, scores):
     tiles = [
         ("Test accuracy", percent(scores.accuracy, 1), f"95 % interval {low} to {high}"),
         *_balanced_tile(summary, scores),
-        ("Test loss", f"{scores.loss:.3g}", "in nats"),
+        ("Test loss", f"{scores.loss:.3g}", "in nats, of labels as they are" if _smoothed(summary) else "in nats"),
         ("Test images", f"{scores.images:,}", f"{len(scores.mistakes):,} wrong"),
     ]
     if summary.get("epochs") is not None:
@@ -207,11 +208,21 @@ def _balanced_tile(summary, scores):
         yield "Balanced accuracy", percent(scores.balanced_accuracy, 1), "mean recall of the classes"
 
 
-def _figure(name, path, scores):
+def _smoothed(summary):
+    """How the losses of training differ from that of the test, a sentence; empty where they do not."""
+    if summary.get("floor") is None:
+        return ""
+    return (
+        f" Their losses are of smoothed labels, which leave at least {summary['floor']:.3g}; the test loss is of the labels as "
+        "they are, and not to be compared with them."
+    )
+
+
+def _figure(name, path, scores, more):
     heading, caption = _FIGURES.get(name, (str(name).capitalize(), ""))
     alt = f"{heading}: {', '.join(scores.classes)}" if name == "confusion" else heading
     picture = embedded(path, alt, f"Figure {name!r}", drawn=name in ("curves", "confusion"))
-    return f"<h2>{escape(heading)}</h2>\n<figure>\n{picture}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
+    return f"<h2>{escape(heading)}</h2>\n<figure>\n{picture}\n<figcaption>{escape(caption + more)}</figcaption>\n</figure>"
 
 
 def _classes(scores, balanced):

@@ -1,6 +1,9 @@
-"""The process in which a learner's code runs: `python -m keras_resnet.grade.child FILE REPORT MEGABYTES SECONDS`.
+"""The process in which a learner's code runs: `python -m keras_resnet.grade.child TASK`.
 
-It writes one JSON value a line into REPORT, as it goes: ``{"note": ..}``, ``{"start": name}``, ``{"grade": ..}``.
+TASK is a JSON file: ``path`` of the learner's file, ``report`` to write into, ``megabytes`` and ``seconds`` that its code may
+use, what `confinement.confine` takes, and ``done``, the names of functions that are not to be checked again. The report has one
+JSON value a line, written as it goes, the first once the framework has loaded: ``{"note": ..}``, ``{"found": [[name, subject],
+..]}``, ``{"grade": ..}``; or, where Keras has no backend, ``{"missing": what to do, "name": of the module}`` alone.
 """
 
 import dataclasses
@@ -8,72 +11,72 @@ import json
 import os
 import sys
 
-# What is looked for -> the names it may have, and its check.
-TARGETS = {
-    "the identity block": (("identity_block",), "check_identity_block"),
-    "the convolutional block": (("convolutional_block", "conv_block"), "check_conv_block"),
-    "the network": (("ResNet50",), "check_resnet50"),
-}
+from keras_resnet import backend
+from keras_resnet.grade import confinement
 
 
-def main(path, report, megabytes, seconds):
+def main(path, report, megabytes, seconds, writable, hidden, done):
     """Loads the file's definitions, checks each of the targets among them, and writes the report."""
-    import keras
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        return _report_missing_backend(error, report)
 
     from keras_resnet.grade import cells
 
     pieces = cells.read(path)
     keras.ops.zeros(1)  # the framework has its memory before the limit counts
-    _limit(megabytes, seconds)
-    os.chdir(os.path.dirname(os.path.abspath(path)))
-    sys.path.insert(0, os.getcwd())
-    sys.argv = [path]
     with open(report, "w", encoding="utf-8") as file:
-        _check(pieces, lambda value: print(json.dumps(value), file=file, flush=True))
+        os.chdir(os.path.dirname(os.path.abspath(path)))
+        sys.path.insert(0, os.getcwd())
+        sys.argv, sys.dont_write_bytecode = [path], True
+        confinement.limit(megabytes, seconds)
+        confinement.confine(writable, hidden)
+        _check(pieces, done, lambda value: print(json.dumps(value), file=file, flush=True))
 
 
-def _check(pieces, write):
-    from keras_resnet import grade
+def _report_missing_backend(error, report):
+    line = backend.missing(error)
+    if not line:
+        raise error
+    with open(report, "w", encoding="utf-8") as file:
+        json.dump({"missing": line, "name": error.name}, file)
+
+
+def _check(pieces, done, write):
+    from keras_resnet.grade import targets
     from keras_resnet.grade.definitions import Definitions
+
+    definitions = Definitions(pieces, targets.wanted(pieces))
+    found, unclear = targets.find(definitions)
+    for note in [*definitions.notes, *unclear, *(target.note for target in found if target.function and target.note)]:
+        write({"note": note})
+    write({"found": [(target.name, target.subject) for target in found]})
+    unread = [target.name for target in found if target.function is None]
+    for target in found:
+        if target.name in done:
+            continue
+        outcome = dataclasses.replace(_outcome(target, unread), name=target.name, subject=target.subject)
+        write({"grade": dataclasses.asdict(outcome)})
+
+
+def _outcome(target, unread):
+    from keras_resnet import grade
     from keras_resnet.grade.grading import graded
     from keras_resnet.grade.sentences import mistake
+    from keras_resnet.grade.targets import CHECKS
 
-    wanted = [name for names, _ in TARGETS.values() for name in names]
-    found = Definitions(pieces, wanted)
-    for note in found.notes:
-        write({"note": note})
-    for names, check in TARGETS.values():
-        for name in names:
-            if name not in found.own:
-                continue
-            write({"start": name})
-            try:
-                outcome = getattr(grade, check)(found.names[name])
-            except SystemExit:
-                outcome = graded(name, [mistake("exit", name=name)])
-            write({"grade": dataclasses.asdict(dataclasses.replace(outcome, name=name))})
-
-
-def _limit(megabytes, seconds):
-    """Bounds the memory that this process allocates from here on, and its processor time; where the system can do that."""
+    if target.function is None:
+        return graded(target.name, [mistake("unreadable", name=target.name, why=target.note)])
+    used = getattr(getattr(target.function, "__code__", None), "co_names", ())
+    if block := next((name for name in unread if name in used), None):
+        return graded(target.name, [mistake("not_checked", name=target.name, block=block, why="cannot be read")])
     try:
-        import resource
-    except ImportError:  # Windows: the parent's clock is the only limit
-        return
-    with open("/proc/self/statm", encoding="ascii") if os.path.exists("/proc/self/statm") else open(os.devnull) as file:
-        pages = file.read().split()
-    used = int(pages[5]) * resource.getpagesize() if pages else 0
-    _lower(resource, resource.RLIMIT_DATA, used + megabytes * 2**20)
-    spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-    _lower(resource, resource.RLIMIT_CPU, int(spent + seconds * (os.cpu_count() or 1)) + 1)
-    _lower(resource, resource.RLIMIT_CORE, 0)
-
-
-def _lower(resource, which, value):
-    hard = resource.getrlimit(which)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(which, (value, hard))
+        return getattr(grade, CHECKS[target.subject])(target.function)
+    except SystemExit:
+        return graded(target.name, [mistake("exit", name=target.name)])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    with open(sys.argv[1], encoding="utf-8") as task:
+        main(**json.load(task))

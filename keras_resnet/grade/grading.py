@@ -11,14 +11,18 @@ class Grade:
     Attributes:
         name: what was checked, as the learner calls it.
         passed: whether it is right.
-        sentences: tuple of str, one for each mistake; of a right one, remarks, or none.
+        sentences: tuple of str, one for each mistake; none for what is right.
         mistakes: tuple of str, the rows of `sentences.MISTAKES` that they come from.
+        advice: tuple of str: what does not count, such as the names of layers.
+        subject: what it was checked as: ``"identity block"``, ``"convolutional block"`` or ``"network"``.
     """
 
     name: str
     passed: bool
     sentences: tuple = ()
     mistakes: tuple = ()
+    advice: tuple = ()
+    subject: str = ""
 
     def __str__(self):
         if self.passed:
@@ -27,18 +31,19 @@ class Grade:
             verdict = "not right yet."
         else:
             verdict = f"not right yet, in {len(self.sentences)} points."
-        points = [
-            textwrap.fill(sentence, 100, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
-            for sentence in self.sentences
-        ]
+        points = [_filled("  - ", sentence) for sentence in self.sentences]
+        points += [_filled("  advice: ", sentence) for sentence in self.advice]
         return "\n".join([f"{self.name}: {verdict}", *points])
 
     __repr__ = __str__
 
 
-def graded(name, found, remarks=()):
+def _filled(start, text):
+    return textwrap.fill(text, 100, initial_indent=start, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def graded(name, found, advice=(), subject=""):
     """A `Grade` of a list of `sentences.Mistake`; right where the list is empty."""
-    if not found:
-        return Grade(name, True, tuple(remarks))
     distinct = list(dict.fromkeys(found))
-    return Grade(name, False, tuple(map(str, distinct)), tuple(mistake.row for mistake in distinct))
+    rows = tuple(mistake.row for mistake in distinct)
+    return Grade(name, not distinct, tuple(map(str, distinct)), rows, tuple(advice), subject)

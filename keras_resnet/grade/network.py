@@ -1,153 +1,174 @@
 """The check of the whole network."""
 
-import inspect
-
 import keras
-import numpy as np
 
-from keras_resnet.errors import KerasResNetError
-from keras_resnet.grade import calling, reading, running, values
+from keras_resnet.grade import calling, network_structure, network_values, running, settings
+from keras_resnet.grade.blocks import check_conv_block, check_identity_block
 from keras_resnet.grade.grading import graded
+from keras_resnet.grade.graph import opened
+from keras_resnet.grade.network_reading import read_network
 from keras_resnet.grade.sentences import mistake
-from keras_resnet.models import identify
-from keras_resnet.models.words import LABELS, in_words
-from keras_resnet.resnet50 import ResNet50
-from keras_resnet.weights.tensors import slots
+from keras_resnet.grade.standins import standing_in
 
-PARAMETERS = 23_600_006  # of ResNet-50 for 64 x 64 x 3 and 6 classes, as every generation's notebook prints it
-_SIZE, _CLASSES = (64, 64, 3), 6
-# Choices that are the same network under other names, or that training alone sees.
-_FREE = {"grammar", "numbered", "head", "softmax_layer", "shortcut_first", "pads", "initializer", "momentum", "epsilon"}
-_GIVEN = {"input_shape": _SIZE, "classes": _CLASSES, "weights": None, "include_top": True}
+_EXPECTED = "(input_shape=(64, 64, 3), classes=6)"
+_SIZES = (((64, 64, 3), 6), ((56, 48, 4), 9))  # both end in a map of 2 x 2, which one average covers
 _MISSING = "the stem, four stages of 3, 4, 6 and 3 blocks, the average, the classifier, and Model(inputs=X_input, outputs=X)"
+_CHECKS = {"identity": check_identity_block, "conv": check_conv_block}
 
 
 def check_resnet50(function):
-    """Checks a function that builds ResNet-50 for images of 64 x 64 x 3 and 6 classes.
+    """Checks a function that builds ResNet-50: its layers against the published network's, its outputs against this package's.
 
-    The graph is compared with the published network's, and the outputs for random weights with those of this package's.
+    It is called twice: for images of 64 x 64 x 3 and 6 classes, and for another shape and another number of classes. Where a
+    block that it is made of is not right, that is said first, and the network is judged with a right one in its place.
 
     Args:
         function: `(input_shape=(64, 64, 3), classes=6)`, with or without `training`; or Chollet's signature, which is called
-            with `weights=None`. A `keras.Model` that is built already is taken too.
+            with `weights=None`. A `keras.Model` that is built already is taken too, as one for 64 x 64 x 3 and 6 classes.
 
     Returns:
         A `Grade`.
     """
-    name = function.name if isinstance(function, keras.Model) else calling.name_of(function)
-    model, found = _built(function, name)
-    return graded(name, found if model is None else _mistakes(model, name))
-
-
-def _built(function, name):
-    """The model, and the mistakes where there is none."""
     if isinstance(function, keras.Model):
-        return function, []
+        found, advice = _of_model(function, function.name, *_SIZES[0])
+        return graded(function.name, found, advice)
+    name = calling.name_of(function)
+    found, advice = _of_function(function, name)
+    wrong = _wrong_blocks(function) if found else {}
+    if None in wrong.values():
+        found = [_blocks_first(name, wrong, "The network is checked when they can be called as the assignment does.")]
+    elif wrong:
+        with standing_in(function, wrong):
+            found, advice = _of_function(function, name)
+        rest = "What follows holds with right ones in their place." if found else "With right ones in their place it is right."
+        found = [_blocks_first(name, wrong, rest), *found]
+    return graded(name, found, [] if found else advice)
+
+
+def _wrong_blocks(function):
+    """The blocks that a function is made of and that are not right: name -> `calling.Learner`, None for other parameters."""
+    blocks = calling.blocks_in(function).items()
+    return {name: calling.learner(block, kind) for name, (kind, block) in blocks if not _CHECKS[kind](block).passed}
+
+
+def _blocks_first(name, wrong, rest):
+    blocks, verb = " and ".join(wrong), "is" if len(wrong) == 1 else "are"
+    return mistake("blocks_first", name=name, blocks=blocks, verb=verb, rest=rest)
+
+
+def _of_function(function, name):
+    """Mistakes and advice: two lists."""
+    options = calling.network_options(function)
+    if options is None:
+        return [mistake("signature", name=name, received=calling.parameters_of(function), expected=_EXPECTED)], []
+    advice = []
+    for number, (shape, classes) in enumerate(_SIZES):
+        given = {"shape": shape, "classes": classes}
+        model, found, remarks = _built(function, name, {key: given.get(role, role) for key, role in options.items()})
+        taken = [given[role] if role in options.values() else default for role, default in zip(given, _SIZES[0], strict=True)]
+        if model is not None:
+            found = _ignored(model, options, shape, classes)
+            found, more = (found, []) if found else _of_model(model, name, *taken, values=not number)
+            remarks += more
+        if found:
+            return found, []
+        advice += remarks
+    missing = [role for role in ("shape", "classes") if role not in options.values()]
+    advice += [f"{name} has no parameter for the {_ROLES[role]}; the assignment's has {_EXPECTED}." for role in missing]
+    return [], list(dict.fromkeys(advice))
+
+
+_ROLES = {"shape": "shape of the images", "classes": "number of classes"}
+
+
+def _built(function, name, options):
+    """The model, and the mistakes where there is none, and advice."""
     try:
-        accepted = inspect.signature(function).parameters
-        model = function(**{key: value for key, value in _GIVEN.items() if key in accepted})
+        model, advice = running.called(function, **options)
     except NotImplementedError:
-        return None, [mistake("unwritten", name=name, what="raises NotImplementedError", missing=_MISSING)]
+        return None, [mistake("unwritten", name=name, what="raises NotImplementedError", missing=_MISSING)], []
     except Exception as error:
-        return None, [running.failure(error, function, name)]
+        return None, [running.failure(error, function, name)], []
     if model is None:
-        return None, [mistake("unwritten", name=name, what="returns nothing", missing=_MISSING)]
+        return None, [_unfinished(function, name, options)], []
     if not isinstance(model, keras.Model):
         expected = "a keras.Model: Model(inputs=X_input, outputs=X)"
-        return None, [mistake("wrong_type", name=name, received=running.described(model), expected=expected)]
-    return model, []
+        return None, [mistake("wrong_type", name=name, received=running.described(model), expected=expected)], []
+    return model, [], advice
 
 
-def _mistakes(model, name):
-    shape = tuple(model.output_shape)
-    if shape != (None, _CLASSES):
-        return [mistake("output", received=shape, expected=(None, _CLASSES))]
-    model = _unfolded(model)
-    found = _departures(model)
-    if model.count_params() != PARAMETERS and not found:
-        found.append(mistake("parameters", received=model.count_params(), expected=PARAMETERS))
-    if not np.allclose(values.numbers(model(np.ones((1, *_SIZE), "float32"))).sum(), 1, atol=1e-4):
-        found.append(mistake("softmax", received=_last_activation(model)))
-    return found or _values(model)
+def _unfinished(function, name, options):
+    """The `Mistake` of a function that returns nothing: what there is, and what is missing."""
+    seen = running.locals_at_the_end(function, options)
+    model = next((key for key, value in seen.items() if isinstance(value, keras.Model)), None)
+    if model:
+        return mistake("no_return", name=name, x=model)
+    graphs = running.graphs_among(seen.values())
+    if not graphs:
+        return mistake("unwritten", name=name, what="returns nothing", missing=_MISSING)
+    network = read_network(opened(*max(graphs, key=lambda pair: len(opened(*pair).calls))))
+    done, missing = network_structure.progress(network)
+    return mistake("unfinished", name=name, what="returns nothing", done=done, missing=missing)
 
 
-def _unfolded(model):
-    """The network with the layers of the models within it in their place: of the same layers, for the graph to be read."""
-    if not any(isinstance(layer, keras.Model) for layer in model.layers):
-        return model
-
-    images = keras.Input(model.input_shape[1:])
-    return keras.Model(images, _through(model, images))
-
-
-def _through(model, x):
-    """What a model makes of a Keras tensor, layer by layer."""
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    tensors = {id(graph.inputs[0]): x}
-    for operation in graph.operations:
-        for node in operation._inbound_nodes:
-            if not node.input_tensors or any(id(tensor) not in tensors for tensor in node.input_tensors):
-                continue
-            arguments, options = node.arguments.fill_in(tensors)
-            inner = isinstance(operation, keras.Model)
-            output = _through(operation, arguments[0]) if inner else operation(*arguments, **options)
-            tensors[id(node.output_tensors[0])] = output
-    return tensors[id(graph.outputs[0])]
+def _of_model(model, name, shape, classes, values=True):
+    """Mistakes and advice of a model that is built for images of ``shape`` and ``classes``."""
+    graph = _graph(model, shape)
+    if graph is None:
+        outputs = len(getattr(model, "outputs", None) or ())
+        what = f"it has {outputs} outputs" if outputs > 1 else f"{type(model).__name__} has no graph of Keras's layers"
+        return [mistake("not_a_resnet", what=what)], []
+    network = read_network(graph)
+    if network.hidden:
+        return [mistake("network_hidden", what=network.hidden.label)], []
+    if not network.whole:
+        return [mistake("not_a_resnet", what="its additions do not follow one another from the images on")], []
+    found = network_structure.mistakes(network, classes) + _shared(graph)
+    output = tuple(graph.outputs[0].shape)
+    if not found and output != (None, classes):
+        found = [mistake("output", received=output, classes=classes, expected=(None, classes))]
+    if not found and tuple(graph.source.shape[1:]) != tuple(shape):
+        found = [mistake("departure", what="input", here=tuple(graph.source.shape[1:]), there=shape)]
+    found = found or (network_values.mistakes(graph, network, shape) if values else [])
+    return found, [] if found else _advice(network, graph.layers)
 
 
-def _departures(model):
+def _advice(network, layers):
+    return [*network_structure.advice(network), *settings.advice_of(layers), *settings.advice_of_start(layers)]
+
+
+def _graph(model, shape):
+    """The `graph.Graph` of a model, also of one that is written as a class; None where it has none."""
     try:
-        differences = identify(model).differences("resnet50", "coursera")
-    except KerasResNetError as error:
-        return [mistake("not_a_resnet", what=str(error))]
-    return [_departure(difference) for difference in differences if difference.field not in _FREE]
+        if getattr(model, "inputs", None):
+            return opened(model.inputs[0], model.outputs) if len(model.outputs) == len(model.inputs) == 1 else None
+        images = keras.Input(shape)
+        model(images)
+        output = model.call(images)
+    except Exception:  # whatever a learner's own code raises for a tensor without numbers
+        return None
+    return opened(images, [output])
 
 
-def _departure(difference):
-    field = difference.field
-    here, there = in_words(field, difference.here), in_words(field, difference.there)
-    return mistake("departure", what=LABELS[field], here=here, there=there)
+def _ignored(model, options, shape, classes):
+    """The arguments that have no effect on a model."""
+    roles, found = {role: key for key, role in options.items()}, []
+    received = tuple(model.inputs[0].shape[1:]) if getattr(model, "inputs", None) else shape
+    if "shape" in roles and received not in (shape, _SIZES[0][0]):
+        what = f"input for {roles['shape']}={shape}"
+        found.append(mistake("departure", what=what, here=received, there=shape))
+    elif "shape" in roles and received != shape:
+        facts = {"argument": roles["shape"], "given": shape, "received": f"the input {received}"}
+        found.append(mistake("argument_ignored", **facts, place="the input is made: Input(input_shape)"))
+    outputs = model.outputs[0].shape[-1] if getattr(model, "outputs", None) else classes
+    if "classes" in roles and outputs != classes and outputs == _SIZES[0][1]:
+        facts = {"argument": roles["classes"], "given": classes, "received": f"{outputs} outputs"}
+        found.append(mistake("argument_ignored", **facts, place="the last layer is made: Dense(classes, activation='softmax')"))
+    return found
 
 
-def _last_activation(model):
-    function = getattr(model.layers[-1], "activation", None)
-    return getattr(function, "__name__", "none")
-
-
-def _values(model):
-    """Compares outputs for random weights, which are copied by their place in the network."""
-    reference = ResNet50(weights=None, input_shape=_SIZE, classes=_CLASSES)
-    random = np.random.default_rng(values.SEED)
-    found, wanted = slots(model), slots(reference)
-    theirs, ours = found.tensors, wanted.tensors
-    if {key: set(roles) for key, roles in theirs.items()} != {key: set(roles) for key, roles in ours.items()}:
-        return [mistake("parameters", received=model.count_params(), expected=PARAMETERS)]
-    for place, roles in ours.items():
-        for role, variable in roles.items():
-            value = _random(role, variable.shape, random)
-            variable.assign(value)
-            theirs[place][role].assign(value)
-    for place, name in wanted.names.items():  # 1e-3 in most generations, 1e-6 in the last: both are right
-        if place.role == "norm":
-            reference.get_layer(name).epsilon = model.get_layer(found.names[place]).epsilon
-    images = keras.ops.convert_to_tensor(random.uniform(0, 1, (2, *_SIZE)).astype("float32"))
-    outputs = [values.numbers(_without_classifier(net)(images, training=False)) for net in (model, reference)]
-    difference, size = np.abs(outputs[0] - outputs[1]).max(), np.abs(outputs[1]).max()
-    return [] if difference <= 1e-3 * size else [mistake("network_values", difference=difference, size=size)]
-
-
-def _without_classifier(model):
-    """What the classifier is given, `(N, 2048)`: a softmax of large numbers would hide differences."""
-    tensor = model.outputs[0]
-    while not isinstance(tensor._keras_history.operation, keras.layers.Dense):
-        tensor = reading.node(tensor).input_tensors[0]
-    return keras.Model(model.inputs, reading.node(tensor).input_tensors[0])
-
-
-def _random(role, shape, random):
-    """A weight, float32, at a scale that keeps signals near 1."""
-    if role == "kernel":
-        return random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype("float32")
-    if role in ("gamma", "moving_variance", "variance"):
-        return random.uniform(0.5, 1.5, shape).astype("float32")
-    return random.normal(0, 0.2, shape).astype("float32")
+def _shared(graph):
+    """Layers with weights that are used more than once."""
+    used = [call.operation for call in graph.calls if getattr(call.operation, "weights", ())]
+    twice = next((layer for layer in used if used.count(layer) > 1), None)
+    return [mistake("layer_twice", received=twice.name, times=used.count(twice))] if twice is not None else []

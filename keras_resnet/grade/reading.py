@@ -4,12 +4,24 @@ Names and the style of writing leave no trace in it: unnamed layers, `X + X_shor
 alike.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 from keras import layers
 
-_SILENT = (layers.Identity, layers.InputLayer)
+from keras_resnet.grade import probing
+from keras_resnet.grade.graph import followers, producer
+
+_CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, layers.SeparableConv2D, layers.DepthwiseConv2D)
+_KINDS = {
+    layers.BatchNormalization: "norm",
+    layers.ZeroPadding2D: "zeros",
+    layers.MaxPooling2D: "max_pool",
+    layers.AveragePooling2D: "average_pool",
+    layers.GlobalAveragePooling2D: "global_average",
+    layers.GlobalMaxPooling2D: "global_max",
+    layers.Flatten: "flatten",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,14 +29,16 @@ class Part:
     """One operation on a path.
 
     Attributes:
-        kind: ``"conv"``, ``"norm"``, ``"relu"``, ``"activation"`` (another one) or ``"other"``.
+        kind: ``"conv"``, ``"dense"``, one of `_KINDS`, ``"relu"``, ``"softmax"``, ``"activation"`` (another) or ``"other"``.
         layer: the layer or operation.
         tensor: its output.
+        zeros: what a layer of zeros before it adds: `((top, bottom), (left, right))`, or None for none.
     """
 
     kind: str
     layer: object
     tensor: object
+    zeros: tuple | None = None
 
     @property
     def hides(self):
@@ -35,8 +49,12 @@ class Part:
     @property
     def label(self):
         """What to call it in a sentence."""
-        article = "an" if type(self.layer).__name__[:1] in "AEIOU" else "a"
-        return f"{article} {type(self.layer).__name__}"
+        return with_article(type(self.layer).__name__)
+
+
+def with_article(name):
+    """A class's name with its article."""
+    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +64,11 @@ class Reading:
     Attributes:
         main, shortcut, after: tuples of `Part`, in the order of computation; the shortcut without what it shares with the
             main path.
-        join: the operation in which the paths meet; None where there is none.
+        join: the call in which the paths meet; None where there is none.
         shared: the `Part`s at the beginning that both paths have in common.
         starts: for main path and shortcut, whether they begin at the block's input.
         branched: whether a path has another junction in it.
+        shapes: of the ends of main path and shortcut.
     """
 
     main: tuple
@@ -67,18 +86,18 @@ class Reading:
         return next((part for part in (*self.main, *self.shortcut, *self.after) if part.hides), None)
 
 
-def read(output, source):
-    """The `Reading` of a block that begins at the Keras tensor ``source`` and ends in ``output``."""
-    after, junction = _walk(output, source)
-    if junction is None or junction is source:
-        return Reading(main=after, starts=(junction is source, True))
-    call = node(junction)
-    return _of_paths(call.input_tensors, source, after, call.operation)
+def read(graph):
+    """The `Reading` of a block: a `Graph` from its input to its output."""
+    after, junction = walk(graph.outputs[0], graph.source)
+    if junction is None or junction is graph.source:
+        return Reading(main=after, starts=(junction is graph.source, True))
+    call = producer(junction)
+    return of_paths(call.input_tensors, graph.source, after, call)
 
 
-def read_ends(ends, source):
-    """The `Reading` of two paths that could not be added, by their last tensors."""
-    return _of_paths(ends, source, (), None)
+def read_ends(graph):
+    """The `Reading` of two paths that could not be added: a `Graph` from a block's input to their last tensors."""
+    return of_paths(graph.outputs, graph.source, (), None)
 
 
 def dead_ends(source, ends):
@@ -89,19 +108,16 @@ def dead_ends(source, ends):
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        nodes = [node for node in tensor._keras_history.operation._outbound_nodes if _takes(node, tensor)]
-        pending += [output for node in nodes for output in node.output_tensors]
-        if not nodes and not any(tensor is end for end in ends):
-            found += _parts(tensor._keras_history.operation, tensor)[:1]
+        calls = followers(tensor)
+        pending += [output for call in calls for output in call.output_tensors]
+        if not calls and not any(tensor is end for end in ends):
+            found += _parts(producer(tensor))[:1]
     return found
 
 
-def _takes(node, tensor):
-    return any(taken is tensor for taken in node.input_tensors)
-
-
-def _of_paths(ends, source, after, join):
-    walked = [(*_walk(end, source), end) for end in ends]
+def of_paths(ends, source, after, join):
+    """The `Reading` of a block whose paths end in the tensors ``ends`` and go back to ``source``, or to a junction."""
+    walked = [(*walk(end, source), end) for end in ends]
     walked.sort(key=lambda path: (sum(part.kind == "conv" for part in path[0]), len(path[0])), reverse=True)
     (main, first, main_end), (side, second, side_end) = walked[0], walked[-1]
     common = 0  # parts that both paths begin with
@@ -122,64 +138,60 @@ def _of_paths(ends, source, after, join):
     )
 
 
-def _walk(tensor, source):
+def walk(tensor, source):
     """The parts from the end of a path back to ``source`` or a junction, in order, and that tensor; None for another input."""
-    parts, outer = [], []
+    parts = []
     while tensor is not source:
-        call = node(tensor)
+        call = producer(tensor)
         if call is None or not call.input_tensors:
-            if not outer:
-                return tuple(reversed(parts)), None
-            tensor = outer.pop()  # the input of a model within the network: on with what it was called on
-        elif len(call.input_tensors) > 1:
-            return tuple(reversed(parts)), tensor
-        elif _nested(call.operation):
-            outer.append(call.input_tensors[0])
-            tensor = call.operation.outputs[0]
-        else:
-            parts += reversed(_parts(call.operation, tensor))
-            tensor = call.input_tensors[0]
-    return tuple(reversed(parts)), source
+            return _ordered(parts), None
+        if len(call.input_tensors) > 1:
+            return _ordered(parts), tensor
+        parts += reversed(_parts(call))
+        tensor = call.input_tensors[0]
+    return _ordered(parts), source
 
 
-def node(tensor):
-    """The call that a Keras tensor came from."""
-    operation, index, _ = tensor._keras_history
-    return operation._inbound_nodes[index] if operation is not None else None
+def _ordered(parts):
+    """Parts that were found backwards, in order; zeros before a convolution or a pool as its own."""
+    found = []
+    for part in reversed(parts):
+        if found and found[-1].kind == "zeros" and part.kind in ("conv", "max_pool", "average_pool"):
+            part = replace(part, zeros=found.pop().layer.padding)
+        found.append(part)
+    return tuple(found)
 
 
 def _is_junction(tensor):
-    call = node(tensor)
+    call = producer(tensor)
     return call is not None and len(call.input_tensors) > 1
 
 
-def _nested(operation):
-    return isinstance(operation, keras.Model) and len(getattr(operation, "outputs", None) or ()) == 1
-
-
-def _parts(operation, tensor):
-    """An operation as parts: none for one that changes nothing, two for a convolution with an activation."""
-    if isinstance(operation, _SILENT):
+def _parts(call):
+    """A call as parts: none for one that changes nothing, two for a convolution with an activation."""
+    operation, tensor = call.operation, call.outputs[0]
+    kind = next((kind for layer, kind in _KINDS.items() if isinstance(operation, layer)), None)
+    kind = "conv" if isinstance(operation, _CONVOLUTIONS) else "dense" if isinstance(operation, layers.Dense) else kind
+    if kind in ("conv", "dense"):
+        activation = probing.function_kind(operation.activation)
+        return [Part(kind, operation, tensor), *([] if activation == "nothing" else [Part(activation, operation, tensor)])]
+    if kind == "zeros" and not any(map(any, operation.padding)):
         return []
-    if isinstance(operation, layers.Conv2D):
-        kind = _activation(operation.activation)
-        return [Part("conv", operation, tensor), *([Part(kind, operation, tensor)] if kind else [])]
-    if isinstance(operation, layers.BatchNormalization):
-        return [Part("norm", operation, tensor)]
-    if isinstance(operation, layers.Activation):
-        kind = _activation(operation.activation)
-        return [Part(kind, operation, tensor)] if kind else []
-    if isinstance(operation, layers.ReLU):
-        plain = not operation.max_value and not operation.negative_slope and not operation.threshold
-        return [Part("relu" if plain else "activation", operation, tensor)]
-    name, module = type(operation).__name__, type(operation).__module__
-    if name in ("Relu", "ReLU"):  # of keras.ops and of keras.activations
-        return [Part("relu", operation, tensor)]
-    function = module.startswith(("keras.src.ops.nn", "keras.src.activations"))
-    return [Part("activation" if function else "other", operation, tensor)]
+    kind = kind or _computed(call)
+    return [] if kind == "nothing" else [Part(kind, operation, tensor)]
 
 
-def _activation(function):
-    if function in (None, keras.activations.linear):
-        return None
-    return "relu" if function is keras.activations.relu else "activation"
+def _computed(call):
+    """The kind of an operation that is none of Keras's layers with settings: judged by what it computes."""
+    operation = call.operation
+    if type(operation) is layers.Activation:
+        return probing.function_kind(operation.activation)
+    if getattr(operation, "weights", ()):
+        return "activation" if isinstance(operation, layers.PReLU) else "other"
+    return probing.call_kind(call) or ("activation" if _is_function(operation) else "other")
+
+
+def _is_function(operation):
+    """Whether Keras has it among its activations."""
+    module = type(operation).__module__
+    return module.startswith(("keras.src.ops.nn", "keras.src.activations", "keras.src.layers.activations"))

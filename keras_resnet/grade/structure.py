@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
+from keras import layers
+
+from keras_resnet.grade import probing
+from keras_resnet.grade.reading import with_article
 from keras_resnet.grade.sentences import mistake
+from keras_resnet.grade.settings import layer_mistakes
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 MISSING = {
@@ -30,6 +35,9 @@ class Task:
         name: of the learner's function.
         channels, kernel, filters, stride: of the input and the arguments.
         height, width: of the input; behind the stride at least the kernel's size is left.
+        stage, block: for the names of its layers.
+        x, f, s: what the learner calls the parameters for input, kernel size and stride.
+        strides: how the stride is given to a layer, in the learner's words.
     """
 
     kind: str
@@ -40,41 +48,57 @@ class Task:
     stride: int = 1
     height: int = 6
     width: int = 8
+    stage: int = 2
+    block: str = "a"
+    x: str = "X"
+    f: str = "f"
+    s: str = "s"
+    strides: str = "(s, s)"
 
 
-def mistakes(reading, task):
-    """A list of `Mistake`, in the order in which a learner writes the block."""
+def mistakes(reading, task, loose=()):
+    """A list of `Mistake`, in the order in which a learner writes the block.
+
+    Args:
+        reading: the `reading.Reading` of the block.
+        task: its `Task`.
+        loose: `Part`s that nothing goes on with.
+    """
     if reading.join is None and not reading.shapes:
-        return [*_main(reading, task), mistake("no_addition", name=task.name)]
+        added = any(type(part.layer).__name__ == "Add" for part in loose)
+        return _loose(loose, task) if added else [*_main(reading, task), mistake("no_addition", name=task.name)]
     if reading.branched:
         return [mistake("several_joins")]
-    found = _beginnings(reading)
-    found += _main(reading, task)
-    found += _shortcut(reading, task)
-    return found + _end(reading)
+    if _added_to_itself(reading):
+        row = "shortcut_not_added" if any(part.kind in ("conv", "norm") for part in loose) else "added_to_itself"
+        return [mistake(row, x=task.x), *_main(reading, task), *_end(reading)]
+    if loose:
+        return _loose(loose, task)
+    return [*_beginnings(reading, task), *_main(reading, task), *_shortcut(reading, task), *_end(reading)]
 
 
-def loose(parts, task):
-    """The `Mistake` for parts that nothing goes on with: none, or one."""
-    for part in parts:
-        which = part.label
-        if part.kind == "conv" and part.layer.filters in task.filters:
-            which = f"the Conv2D with F{task.filters.index(part.layer.filters) + 1} filters"
-        return [mistake("dead_end", which=which)]
-    return []
+def _added_to_itself(reading):
+    return bool(reading.main) and len(reading.shared) == len(reading.main) and not reading.shortcut
 
 
-def _beginnings(reading):
+def _loose(parts, task):
+    part = parts[0]
+    known = part.kind == "conv" and getattr(part.layer, "filters", None) in task.filters
+    which = f"the Conv2D with F{task.filters.index(part.layer.filters) + 1} filters" if known else part.label
+    return [mistake("dead_end", which=which)]
+
+
+def _beginnings(reading, task):
     found = [
-        mistake("input_unused", what=path)
+        mistake("input_unused", what=path, x=task.x)
         for path, starts in zip(("The main path", "The shortcut"), reading.starts, strict=True)
         if not starts
     ]
     if not reading.shared:
         return found
     if len(reading.shared) == len(reading.main):
-        return [*found, mistake("shortcut_from_main" if reading.shortcut else "added_to_itself")]
-    return [*found, mistake("late_shortcut", where=_place(reading.shared))]
+        return [*found, mistake("shortcut_from_main", x=task.x)]
+    return [*found, mistake("late_shortcut", where=_place(reading.shared), x=task.x)]
 
 
 def _place(parts):
@@ -86,7 +110,7 @@ def _place(parts):
     return f"the {ORDINALS[count - 1]} {last} of the main path"
 
 
-def _sections(parts):
+def sections_of(parts):
     """What stands before the first convolution, and each convolution with what follows it."""
     before, sections = [], []
     for part in parts:
@@ -98,7 +122,7 @@ def _sections(parts):
 
 
 def _main(reading, task):
-    before, sections = _sections(reading.main)
+    before, sections = sections_of(reading.main)
     found = [mistake("preactivation", what=before[0].label)] if before else []
     if len(sections) < 3:
         missing = "; ".join(MISSING[task.kind][len(sections) : 3])
@@ -106,58 +130,72 @@ def _main(reading, task):
     elif len(sections) > 3:
         found.append(mistake("convolutions", received=f"{len(sections)} convolutions"))
         return found
-    convs = [conv.layer for conv, _ in sections]
+    convs = [conv for conv, _ in sections]
     places = [f"the {ordinal} convolution of the main path" for ordinal in ORDINALS[: len(convs)]]
     found += _strides(convs, places, task)
-    for index, (layer, where) in enumerate(zip(convs, places, strict=True)):
-        found += _convolution(layer, where, task.kernel if index == 1 else 1, index, task)
+    for index, (conv, where) in enumerate(zip(convs, places, strict=True)):
+        found += _convolution(conv, where, task.kernel if index == 1 else 1, index, task)
     for index, ((_, rest), where) in enumerate(zip(sections, places, strict=True)):
-        found += _norms(rest, where, "norm_missing")
-        found += _activations(rest, where) if index < 2 else _last_activations(rest, where, reading)
+        found += norm_mistakes(rest, where, "norm_missing")
+        found += activation_mistakes(rest, where) if index < 2 else _last_activations(rest, where, reading)
     return found
 
 
 def _strides(convs, places, task):
-    strides = [tuple(conv.strides) for conv in convs]
+    strides = [tuple(conv.layer.strides) for conv in convs]
     first = 0 if task.kind == "identity" else 1  # from here on the strides are 1
     extra = [(place, stride) for place, stride in zip(places[first:], strides[first:], strict=True) if stride != (1, 1)]
     elsewhere = [place for place, stride in extra if stride == (task.stride,) * 2]
-    if first and strides[:1] == [(1, 1)] and len(elsewhere) == 1:
-        return [mistake("stride_place", where=elsewhere[0])]
-    found = _stride(convs[0], places[0], task) if first and convs else []
-    return found + [mistake("stride_extra", where=place, received=_once(stride)) for place, stride in extra]
+    if first and strides[:1] == [(1, 1)] and len(elsewhere) == 1 and task.stride > 1:
+        return [mistake("stride_place", where=elsewhere[0], s=task.s)]
+    found = _stride(convs[0].layer, places[0], task) if first and convs else []
+    return found + [mistake("stride_extra", where=place, received=once(stride)) for place, stride in extra]
 
 
 def _stride(layer, where, task):
     if tuple(layer.strides) == (task.stride,) * 2:
         return []
     if tuple(layer.strides) == (1, 1):
-        return [mistake("stride_missing", where=where)]
-    return [mistake("stride_fixed", where=where, received=_once(layer.strides))]
+        return [mistake("stride_missing", where=where, strides=task.strides)]
+    given = {"s": task.s, "stride": task.stride, "strides": task.strides}
+    return [mistake("stride_fixed", where=where, received=once(layer.strides), **given)]
 
 
-def _once(pair):
-    """A stride as it is written: an int where both are the same."""
+def once(pair):
+    """A stride or a size as it is written: an int where both are the same."""
     return pair[0] if pair[0] == pair[1] else tuple(pair)
 
 
-def _convolution(layer, where, kernel, index, task):
-    """Kernel, filters, padding of one convolution; ``index`` of its filters in `Task.filters`."""
-    found, size = [], tuple(layer.kernel_size)
+def _convolution(conv, where, kernel, index, task):
+    """Kind, kernel, filters, padding and settings of one convolution; ``index`` of its filters in `Task.filters`."""
+    layer, found = conv.layer, layer_mistakes(conv, where)
+    if not isinstance(layer, layers.Conv2D):
+        return [*found, mistake("convolution_kind", where=where, received=conv.label)]
+    size = tuple(layer.kernel_size)
     if size != (kernel, kernel):
         words = f"{size[0]}x{size[1]}"
         if kernel > 1:
-            found.append(mistake("kernel_fixed", where=where, received=words))
+            found.append(mistake("kernel_fixed", where=where, received=words, f=task.f))
         else:
-            received = "f x f" if size == (task.kernel,) * 2 else words
+            received = f"{task.f} x {task.f}" if size == (task.kernel,) * 2 else words
             found.append(mistake("kernel", where=where, received=received, expected="1x1"))
     if layer.filters != task.filters[index]:
         found.append(_filters(layer.filters, where, index, task))
-    if kernel > 1 and layer.padding != "same":
-        found.append(mistake("padding", where=where))
+    found += _padding(conv, where, kernel)
     if tuple(layer.dilation_rate) != (1, 1) or layer.groups != 1:
         found.append(mistake("dilation", where=where))
     return found
+
+
+def _padding(conv, where, kernel):
+    if kernel == 1:
+        return [mistake("zeros_before", where=where)] if conv.zeros else []
+    needed = tuple(((side - 1) // 2, side // 2) for side in conv.layer.kernel_size)
+    if conv.layer.padding == "same":
+        return [mistake("zeros_before", where=where)] if conv.zeros else []
+    if conv.zeros is None:
+        return [mistake("padding", where=where)]
+    return [] if conv.zeros == needed else [mistake("zeros", where=where, received=conv.zeros, expected=needed)]
 
 
 def _filters(received, where, index, task):
@@ -168,33 +206,36 @@ def _filters(received, where, index, task):
     return mistake("filters_fixed", where=where, received=received, expected=expected)
 
 
-def _norms(parts, where, missing):
-    norms = [part.layer for part in parts if part.kind == "norm"]
+def norm_mistakes(parts, where, missing):
+    """Those of the batch normalisation among what follows a convolution; ``missing`` is the row for none."""
+    norms = [part for part in parts if part.kind == "norm"]
     if not norms:
         return [mistake(missing, where=where)]
     if len(norms) > 1:
         return [mistake("norm_twice", where=where, received=len(norms))]
-    axis = norms[0].axis
-    return [] if axis in (3, -1) else [mistake("axis", where=where, received=axis)]
+    return layer_mistakes(norms[0], where)
 
 
-def _activations(parts, where):
-    found = _others(parts, where)
-    kinds = [part.kind for part in parts]
-    if "activation" in kinds:
-        found.append(mistake("activation", where=where, received=_function(parts[kinds.index("activation")])))
+def activation_mistakes(parts, where):
+    """Those of the ReLU among what follows a convolution, and what does not belong there."""
+    found, kinds = others(parts, where), [part.kind for part in parts]
+    other = next((part for part in parts if part.kind in _OTHER_FUNCTIONS), None)
+    if other:
+        found.append(mistake("activation", where=where, received=function_of(other)))
     elif "relu" not in kinds:
         found.append(mistake("relu_missing", where=where))
+    elif kinds.count("relu") > 1:
+        found.append(mistake("relu_twice", where=where, received=kinds.count("relu")))
     elif "norm" in kinds and kinds.index("relu") < kinds.index("norm"):
         found.append(mistake("relu_before_norm", where=where))
     return found
 
 
 def _last_activations(parts, where, reading):
-    found = _others(parts, where)
-    kinds = [part.kind for part in parts]
-    if "activation" in kinds:
-        found.append(mistake("activation", where=where, received=_function(parts[kinds.index("activation")])))
+    found, kinds = others(parts, where), [part.kind for part in parts]
+    other = next((part for part in parts if part.kind in _OTHER_FUNCTIONS), None)
+    if other:
+        found.append(mistake("activation_at_end", where=where, received=function_of(other)))
     elif "relu" in kinds and any(part.kind == "relu" for part in reading.after):
         found.append(mistake("extra_relu_before_addition"))
     elif "relu" in kinds and reading.shapes:
@@ -202,33 +243,45 @@ def _last_activations(parts, where, reading):
     return found
 
 
-def _others(parts, where):
-    return [mistake("foreign", where=where, what=part.label) for part in parts if part.kind == "other"]
+def others(parts, where):
+    """What stands among the parts and is none of those that belong behind a convolution."""
+    known = ("conv", "norm", "relu", *_OTHER_FUNCTIONS)
+    return [mistake("foreign", where=where, what=part.label) for part in parts if part.kind not in known]
 
 
-def _function(part):
-    function = getattr(part.layer, "activation", None)
-    return getattr(function, "__name__", type(part.layer).__name__)
+_OTHER_FUNCTIONS = ("activation", "softmax")
+
+
+def function_of(part):
+    """What to call the activation of a part."""
+    layer = part.layer
+    if isinstance(layer, layers.ReLU):
+        settings = {name: getattr(layer, name) for name in ("max_value", "negative_slope", "threshold") if getattr(layer, name)}
+        return "ReLU with " + ", ".join(f"{name}={value:g}" for name, value in settings.items())
+    name = getattr(getattr(layer, "activation", None), "__name__", None) or with_article(type(layer).__name__)
+    if name == "<lambda>":
+        return "a lambda that computes something else"
+    return f"a function called {name} that computes something else" if name.lower() == "relu" and part.kind != "relu" else name
 
 
 def _shortcut(reading, task):
-    before, sections = _sections(reading.shortcut)
+    before, sections = sections_of(reading.shortcut)
     if reading.shared and len(reading.shared) == len(reading.main):
-        return []  # it has been said that the shortcut is, or comes from, the end of the main path
+        return []  # it has been said that the shortcut comes from the end of the main path
     if task.kind == "identity":
         return [mistake("convolution_on_identity", received=part.label) for part in reading.shortcut[:1]]
     if not sections:
-        return [mistake("shortcut_not_convolved")]
+        return [mistake("shortcut_not_convolved", s=task.s)]
     if len(sections) > 1:
         return [mistake("shortcut_convolutions", received=len(sections))]
     (conv, rest), where = sections[0], "the shortcut's convolution"
     found = _stride(conv.layer, where, task)
-    found += _convolution(conv.layer, where, 1, 2, task)
-    found += _norms(rest, where, "norm_missing_on_shortcut")
+    found += _convolution(conv, where, 1, 2, task)
+    found += norm_mistakes(rest, where, "norm_missing_on_shortcut")
     for part in [*before, *rest]:
-        if part.kind in ("relu", "activation"):
+        if part.kind in ("relu", *_OTHER_FUNCTIONS):
             found.append(mistake("relu_on_shortcut"))
-        elif part.kind == "other" or part in before:
+        elif part.kind != "norm" or part in before:
             found.append(mistake("foreign_on_shortcut", what=part.label))
     return found
 
@@ -236,18 +289,16 @@ def _shortcut(reading, task):
 def _end(reading):
     if reading.join is None:
         return []
-    if type(reading.join).__name__ != "Add":
-        return [mistake("join", received=_joined(reading.join))]
+    if probing.call_kind(reading.join) != "sum":
+        return [mistake("join", received=with_article(type(reading.join.operation).__name__))]
     kinds = [part.kind for part in reading.after]
-    found = [mistake("after_addition", what=part.label) for part in reading.after if part.kind in ("other", "norm", "conv")]
-    if "activation" in kinds:
-        where = "the addition"
-        found.append(mistake("activation", where=where, received=_function(reading.after[kinds.index("activation")])))
+    allowed = ("relu", *_OTHER_FUNCTIONS)
+    found = [mistake("after_addition", what=part.label) for part in reading.after if part.kind not in allowed]
+    other = next((part for part in reading.after if part.kind in _OTHER_FUNCTIONS), None)
+    if other:
+        found.append(mistake("activation", where="the addition", received=function_of(other)))
+    elif kinds.count("relu") > 1:
+        found.append(mistake("relu_twice", where="the addition", received=kinds.count("relu")))
     elif "relu" not in kinds and not (reading.main and reading.main[-1].kind == "relu"):  # of that it is said where it belongs
         found.append(mistake("relu_missing_at_end"))
     return found
-
-
-def _joined(operation):
-    name = type(operation).__name__
-    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"

@@ -1,13 +1,16 @@
 """The networks: a row each, with the figures their authors published."""
 
-import difflib
 import fnmatch
-import os
 from dataclasses import dataclass, field
 
-from keras_resnet.errors import ModelError, one_of
+from keras_resnet.errors import ModelError, nearest_of, one_of
 from keras_resnet.models.lineages import LINEAGES
 from keras_resnet.models.spec import FIELDS, ModelSpec
+
+# Of `create_model`, beside the fields of a `ModelSpec`: what a misspelt argument may have been meant to be.
+_ARGUMENTS = (
+    "input_shape", "input_tensor", "include_top", "pooling", "classifier_activation", "weights", "dtype", "name", "lineage",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -185,13 +188,13 @@ def resolve(name, lineage=None, **choices):
         ModelError: an unknown name, lineage or field, or a value that its field cannot take; the message lists the choices.
     """
     if name not in CATALOG:
-        raise ModelError(one_of("model", name, _nearest_first(name)))
+        raise ModelError(nearest_of("model", name, CATALOG))
     row = CATALOG[name]
     if lineage is not None and lineage not in row.lineages:
         raise ModelError(one_of(f"lineage of {name}", lineage, row.lineages))
     unknown = [field for field in choices if field not in FIELDS]
     if unknown:
-        raise ModelError(one_of(f"argument of {name}", unknown[0], FIELDS))
+        raise ModelError(nearest_of(f"argument of {name}", unknown[0], sorted({*FIELDS, *_ARGUMENTS})))
     lineage = lineage or row.lineages[0]
     fields = {**row.topology, **LINEAGES[lineage].conventions, **choices}
     for conditions, conventions in LINEAGES[lineage].where:
@@ -199,10 +202,3 @@ def resolve(name, lineage=None, **choices):
         if all(told[key] in values for key, values in conditions.items()):
             fields |= conventions
     return ModelSpec(name=name, lineage=lineage, **{**fields, **choices})
-
-
-def _nearest_first(name):
-    def likeness(known):
-        return difflib.SequenceMatcher(None, str(name), known).ratio(), len(os.path.commonprefix([str(name), known]))
-
-    return sorted(CATALOG, key=likeness, reverse=True)

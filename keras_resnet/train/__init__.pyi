@@ -8,4 +8,5 @@ from keras_resnet.train.options import Options as Options
 from keras_resnet.train.recipe import Recipe as Recipe
 from keras_resnet.train.recipes import RECIPES as RECIPES
 from keras_resnet.train.trainer import Outcome as Outcome
+from keras_resnet.train.trainer import resume as resume
 from keras_resnet.train.trainer import run as run

@@ -1,5 +1,6 @@
 """What happens beside the training steps: timing, the log, stopping early."""
 
+import contextlib
 import csv
 import math
 import time
@@ -7,14 +8,16 @@ import time
 import keras
 import numpy as np
 
+from keras_resnet.errors import DataError, RunError
+from keras_resnet.evaluate.log import read_log
 from keras_resnet.files import whole
 
 
 class Speed(keras.callbacks.Callback):
     """Adds `images_per_second`, `learning_rate` and `seconds` to the logs of each epoch.
 
-    The speed is that of the median step, so that compilation and a moment's load on the machine do not count; the seconds
-    are those of the whole epoch, validation included.
+    The speed is that of the median step, so that compilation and a moment's load on the machine do not count; an epoch of one
+    step has none. The seconds are those of the whole epoch, validation included.
 
     Attributes:
         steps: seconds of every training step so far, without each epoch's first.
@@ -35,7 +38,8 @@ class Speed(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         steps = self.steps[self._epoch_start :]
-        logs["images_per_second"] = self.batch_size / float(np.median(steps)) if steps else float("nan")
+        if steps:
+            logs["images_per_second"] = self.batch_size / float(np.median(steps))
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         logs["seconds"] = time.perf_counter() - self._begun
 
@@ -47,18 +51,20 @@ class Speed(keras.callbacks.Callback):
 class Log(keras.callbacks.Callback):
     """A line an epoch in a CSV file, in the columns of Keras's `CSVLogger`; the epoch counts from 0.
 
-    Lines of epochs that are run again after a resumption are replaced. Without ``write`` they are kept in memory alone.
+    Lines of epochs that are run again after a resumption are replaced. Without ``write`` they are kept in memory alone. Each
+    writing is done within a context that ``guard()`` makes.
     """
 
-    def __init__(self, path, epoch, write=True):
+    def __init__(self, path, epoch, write=True, guard=contextlib.nullcontext):
         super().__init__()
-        self.path, self.write = path, write
-        self.rows = [row for row in _rows(path) if int(row["epoch"]) < epoch]
+        self.path, self.write, self.guard = path, write, guard
+        self.rows = _rows(path, epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch, **{name: repr(float(value)) for name, value in logs.items()}})
         if self.write:
-            self._write()
+            with self.guard():
+                self._write()
 
     def _write(self):
         with whole(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
@@ -67,11 +73,21 @@ class Log(keras.callbacks.Callback):
             writer.writerows(self.rows)
 
 
-def _rows(path):
-    if not path.exists():
+def _rows(path, epoch):
+    """The lines of the epochs before one, dicts of str."""
+    if not epoch or not path.exists():
         return []
+    numbers = read_own_log(path)["epoch"]
     with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        return [row for row, number in zip(csv.DictReader(stream), numbers, strict=True) if number < epoch]
+
+
+def read_own_log(path):
+    """The columns of a run's log, as `evaluate.log.read_log` returns them; a RunError says how to go on with a damaged one."""
+    try:
+        return read_log(path, needed=("epoch", "loss", "accuracy"))
+    except DataError as problem:
+        raise RunError(f"{problem}; mend that file, or remove it: --resume goes on without its lines") from None
 
 
 class StopEarly(keras.callbacks.Callback):

@@ -4,51 +4,48 @@ A checkpoint is NumPy's archive of arrays, a member for each variable with a che
 wherever it lies. It is written by plain writes: where a disk is full, HDF5's library may end the process.
 """
 
-import zipfile
-import zlib
+import contextlib
 
 import keras
 import numpy as np
 
-from keras_resnet.errors import RunError
-from keras_resnet.files import whole
-
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+from keras_resnet.errors import KerasResNetError, RunError
+from keras_resnet.files import read_arrays, whole
+from keras_resnet.workdir import checkpoints, epochs_of
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole state after each epoch as `epoch-NNNN.npz`; a file appears whole or not at all, and the last two stay.
 
+    Args:
+        folder: of the checkpoints.
+        guard: makes the context in which each is written.
+
     Raises, at the end of an epoch:
         RunError: a number of the state is not finite; the checkpoints are as they were.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, guard=contextlib.nullcontext):
         super().__init__()
-        self.folder = folder
+        self.folder, self.guard = folder, guard
 
     def on_epoch_end(self, epoch, logs=None):
         state = state_of(self.model)
-        bad = next((name for name, array in state.items() if not np.isfinite(array).all()), None)
+        bad = first_not_finite(state)
         if bad:
             raise RunError(
                 f"Training stopped after epoch {epoch + 1}: {bad} is not finite, and that epoch was not saved; a lower "
                 "--learning-rate, in another folder, may help"
             )
-        with whole(self.folder / f"epoch-{epoch + 1:04d}.npz") as temporary:
+        with self.guard():
+            self._write(state, epoch + 1)
+
+    def _write(self, state, epochs):
+        with whole(self.folder / f"epoch-{epochs:04d}.npz") as temporary:
             np.savez(temporary, **state)
         for old in checkpoints(self.folder)[:-2]:
-            old.unlink()
-
-
-def checkpoints(folder):
-    """The checkpoint files in a folder, oldest first."""
-    return sorted(folder.glob("epoch-[0-9]*.npz"), key=epochs_of)
-
-
-def epochs_of(file):
-    """How many epochs a checkpoint has behind it, by its name."""
-    return int(file.stem.removeprefix("epoch-"))
+            if old.is_file():
+                old.unlink()
 
 
 def restore(model, folder, say):
@@ -69,20 +66,35 @@ def restore(model, folder, say):
     model.optimizer.build(model.trainable_variables)
     for number, file in reversed(list(enumerate(files))):
         try:
-            with np.load(file, allow_pickle=False) as archive:
-                state = {name: archive[name] for name in archive.files}
-        except _DAMAGE as problem:
-            reason = " ".join(str(problem).split())
+            state = _read(file)
+        except KerasResNetError as problem:
             if number == 0:
                 raise RunError(
-                    f"No checkpoint in {folder} can be read; the oldest, {file.name}: {reason}; remove that folder, and "
+                    f"No checkpoint in {folder} can be read; the oldest, {file.name}: {problem}; remove that folder, and "
                     "--resume begins the run anew"
                 ) from None
-            say(f"The checkpoint {file} is damaged ({reason}); going on from the one before, {files[number - 1].name}")
+            say(f"The checkpoint {file} is damaged ({problem}); going on from the one before, {files[number - 1].name}")
             continue
         _assign(model, state, file)
         return epochs_of(file)
     return 0
+
+
+def _read(file):
+    """A state from its file; a KerasResNetError says in what it is damaged."""
+    state = read_arrays(file)
+    texts = [name for name, array in state.items() if array.dtype.kind not in "biuf"]
+    if texts or not state:
+        raise KerasResNetError(f"{texts[0]} holds no numbers" if texts else "it holds nothing")
+    bad = first_not_finite(state)
+    if bad:
+        raise KerasResNetError(f"{bad} holds values that are not finite")
+    return state
+
+
+def first_not_finite(state):
+    """The name of the first array of a state with NaN or infinity in it; None without one."""
+    return next((name for name, array in state.items() if not np.isfinite(array).all()), None)
 
 
 def state_of(model):

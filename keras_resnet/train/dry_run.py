@@ -86,7 +86,7 @@ def plan(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fal
     """
     setup = set_up(data, model, recipe, epochs, options)
     record = new_record(setup, out)
-    check_claim(Workdir(out), record, resume)
+    check_claim(Workdir(out), record, resume, setup.options.say)
     network, recipe, images = setup.network, setup.recipe, setup.images
     validation, test = len(images.validation or ()), len(images.signs.test)
     batch = min(recipe.batch_size, len(images.train))

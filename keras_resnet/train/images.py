@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_resnet.data import SignsSet, Split, split_indices
+from keras_resnet.data.arrays import from_arrays, is_arrays
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.errors import DataError
+from keras_resnet.train.opened import open_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +21,8 @@ class Images:
         validation: `Split`, or None without.
         set_shape: `(H, W, 3)` of the images as the set has them.
         fingerprint: of the set as it was read.
+        marks: dict of ``train``, ``validation`` and ``test`` to the marks of these images; see `data.recognition`.
+        skipped: a line for each photograph that was left out as unreadable.
     """
 
     signs: SignsSet
@@ -26,34 +30,57 @@ class Images:
     validation: Split | None
     set_shape: tuple
     fingerprint: str
+    marks: dict
+    skipped: tuple
 
 
-def read(path, options):
-    """Reads a set and chooses its images.
+def read(data, options):
+    """Reads a set, opens every image of it, and chooses those of the run.
 
     Args:
-        path: of a SIGNS set or a folder of photographs.
+        data: the path of a SIGNS set or a folder of photographs; or arrays, see `data.arrays.from_arrays`.
         options: an `Options`.
 
     Raises:
         DataError: the set is damaged, or an option cannot be met by it.
     """
-    # The test images hang on no seed of training.
-    how = {name: getattr(options, name) for name in ("test_fraction", "groups", "stream")}
-    if is_photographs(path):
-        whole = signs = load(path, size=options.size, **how)
-    else:
-        whole = load(path, **how)
-        signs = whole if options.size is None else whole.resized(options.size)
+    whole, photographs = _load(data, options), not is_arrays(data) and is_photographs(data)
     _check_classes(whole)
-    if signs.validation is None:
-        train, validation = cut(signs.train, options.validation_fraction, options.seed)
-    else:
-        train, validation = signs.train, signs.validation
-        options.say(f"{path} brings its own validation images: none are cut from those to train on")
+    signs = whole if options.size is None or photographs else whole.resized(options.size)
+    signs, marked, skipped = open_all(signs, options, photographs)
+    whole = signs if photographs else whole
+    if signs.validation is not None:
+        options.say(f"{signs.path} brings its own validation images: none are cut from those to train on")
+    train, validation = _chosen(signs, options)
+    # The same choice from the marks: it hangs on labels and groups alone.
+    marks = dict(zip(("train", "validation"), (part and part.images for part in _chosen(marked, options)), strict=True))
+    if validation is None:
+        marks["validation"] = marks["train"][:0]
+    marks["test"] = marked.test.images
+    return Images(signs, train, validation, whole.image_shape, whole.fingerprint(), marks, skipped)
+
+
+def _load(data, options):
+    """The `SignsSet`, its photographs left on the disk."""
+    # The test images hang on no seed of training.
+    how = {name: getattr(options, name) for name in ("test_fraction", "groups")}
+    if not is_arrays(data):
+        photographs = is_photographs(data)
+        return load(data, size=options.size if photographs else None, stream=True if photographs else options.stream, **how)
+    for name in ("groups", "stream"):
+        if getattr(options, name):
+            raise DataError(f"{name}: expected none for arrays in memory, received {getattr(options, name)}")
+    return from_arrays(data, test_fraction=options.test_fraction, say=options.say)
+
+
+def _chosen(signs, options):
+    """The images to train on and those to validate on (None without), as `Split`."""
+    train, validation = signs.train, signs.validation
+    if validation is None:
+        train, validation = cut(train, options.validation_fraction, options.seed)
     if options.per_class is not None:
         train = few(train, options.per_class, signs.class_names, options.seed)
-    return Images(signs, train, validation, whole.image_shape, whole.fingerprint())
+    return train, validation
 
 
 def _check_classes(signs):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from keras_resnet.errors import RunError
+from keras_resnet.errors import RunError, one_of
 from keras_resnet.models import create_model, freeze, resolve, set_batch_norm_momentum
 from keras_resnet.models.catalog import CATALOG
 from keras_resnet.models.preprocess import MODES
@@ -60,14 +60,16 @@ def start_from(weights, model, class_names):
     run = path if path.is_dir() else path.parent
     if path.is_dir():
         path = run / "weights.h5"
-        record = Workdir(run).read()
+        Workdir(run).read()
         if not path.exists():
             raise RunError(f"{run} holds no trained weights yet: {path} is missing; go on with the run by --resume")
-    else:
-        record = Workdir(run).read() if path.name == "weights.h5" and Workdir(run).exists() else None
+    of_run = path.name == "weights.h5" and Workdir(run).exists()
+    record = Workdir(run).read("class_names") if of_run else None
     info = inspect(path)
     if record is not None:
         lineage, pixels = record.get("lineage"), record.get("pixels", "unit")
+        if pixels not in MODES:
+            raise RunError(f"{run / 'run.json'}: {one_of('preprocessing of pixels', pixels, MODES)}")
         same = list(record["class_names"]) == list(class_names)
     else:
         lineage = info.lineage if model in CATALOG and info.lineage in CATALOG[model].lineages else None

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keras_resnet.errors import RunError, one_of
+from keras_resnet.errors import RunError, nearest_of, one_of
 from keras_resnet.text import say
 from keras_resnet.train.recipe import Recipe
 from keras_resnet.train.recipes import RECIPES
@@ -23,6 +23,7 @@ class Options:
         stream: whether the images stay on the disk and are read, or photographs decoded, as they are needed; None where a split
             has more than 100 MB of pixels. See `data.stored` for the order that they then come in.
         test_fraction: of a folder of photographs without `train` and `test`, the share to test on; see `data.load_folder`.
+        skip_bad: whether photographs that cannot be read are left out; else they end the run before its first step.
         groups: None, or the CSV file of a folder of photographs that says which of them belong together.
         weights: None for random weights; a run folder, a weight file of any library, or a name that `create_model` takes.
             The classifier is loaded where its classes are the set's.
@@ -46,6 +47,7 @@ class Options:
     stream: bool | None = None
     test_fraction: float | None = None
     groups: object = None
+    skip_bad: bool = False
     weights: object = None
     fast: bool = False
     remat: bool = False
@@ -69,6 +71,7 @@ class Options:
         return {"test_fraction": self.test_fraction, "groups": None if self.groups is None else str(self.groups)}
 
 
+_ARGUMENTS = ("data", "out", "model", "recipe", "epochs", "resume")
 _OPTIONS = tuple(each.name for each in dataclasses.fields(Options))
 _CHOICES = tuple(each.name for each in dataclasses.fields(Recipe) if each.name not in ("name", "summary", "epochs"))
 
@@ -93,7 +96,7 @@ def settings(recipe, epochs, given):
         recipe = RECIPES[recipe]
     for name in given:
         if name not in _OPTIONS and name not in _CHOICES:
-            raise RunError(one_of("argument of train.run", name, (*_OPTIONS, *_CHOICES)))
+            raise RunError(nearest_of("argument of train.run", name, (*_ARGUMENTS, *_OPTIONS, *_CHOICES)))
     changes = {name: value for name, value in given.items() if name in _CHOICES}
     if epochs is not None:
         changes["epochs"] = epochs

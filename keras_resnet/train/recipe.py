@@ -1,5 +1,6 @@
 """What a recipe is: every choice of a training run that is not the data or the network."""
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 
 from keras_resnet.data.augment import Augmentation
@@ -103,7 +104,11 @@ def _whole(value):
 
 def _between(low, high):
     """Whether a number lies above ``low`` and not above ``high``."""
-    return lambda value: isinstance(value, int | float) and low < value <= high
+    return lambda value: isinstance(value, int | float) and low < value <= high and math.isfinite(value)
+
+
+def _from_zero(high):
+    return lambda value: value == 0 or _between(0, high)(value)
 
 
 # Field -> (whether a value can be, what can be).
@@ -111,8 +116,9 @@ _CHECKS = {
     "epochs": (_whole, "at least 1"),
     "batch_size": (_whole, "at least 1"),
     "accumulate": (_whole, "at least 1"),
-    "learning_rate": (_between(0, float("inf")), "more than 0"),
-    "final_rate": (lambda value: isinstance(value, int | float) and 0 <= value <= 1, "0 to 1"),
+    "learning_rate": (_between(0, math.inf), "more than 0"),
+    **dict.fromkeys(("warmup_epochs", "weight_decay"), (_from_zero(math.inf), "at least 0")),
+    **dict.fromkeys(("label_smoothing", "batch_norm_momentum", "final_rate"), (_from_zero(1), "0 to 1")),
     "layer_rate": (_between(0, 1), "more than 0 and at most 1"),
     "ema": (lambda value: value is None or _between(0, 1)(value) and value < 1, "None or more than 0 and less than 1"),
     "early_stopping": (lambda value: value is None or _whole(value), "None or at least 1"),

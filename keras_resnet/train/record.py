@@ -1,12 +1,15 @@
 """The record of a run, `run.json`: made before training starts, compared when it goes on, completed at its end."""
 
+import hashlib
 import math
 import platform
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from keras_resnet.data.arrays import PLACE
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.environment import deterministic, numerics, versions
 from keras_resnet.errors import RunError
@@ -18,6 +21,13 @@ from keras_resnet.train.recipes import RECIPES
 _FIXED = (
     "model", "recipe", "seed", "validation_fraction", "size", "per_class", "weights", "class_names", "stream", "photographs",
 )  # fmt: skip
+# What is left to do of a run: train; make the network of the last checkpoint; test it; nothing.
+TO_TRAIN, TO_SAVE, TO_TEST, DONE = "train", "save", "test", "nothing"
+_RESULT = (
+    "seconds", "epochs", "test.accuracy", "test.accuracy_interval", "test.balanced_accuracy", "test.loss", "test.images",
+)  # fmt: skip
+SWITCHES = ("skip_bad", "fast", "tensorboard", "remat")
+_NAMED = ("size", "per_class", "weights", "test_fraction", "groups", *SWITCHES)
 PHOTOS = 512  # of a set on the disk, looked at for `photo_statistics`
 
 # Mode of `preprocess_input` -> what the saved model does to pixels itself.
@@ -40,7 +50,8 @@ def new_record(setup, out):
     images, options, start = setup.images, setup.options, setup.start
     return {
         "status": "running",
-        "command": shlex.join(_command(setup, out)),
+        "command": _command(setup, out),
+        "started_in": str(Path.cwd()),
         "model": setup.model,
         "lineage": resolve(setup.model, start.lineage).lineage,
         "recipe": setup.recipe.to_json(),
@@ -50,13 +61,17 @@ def new_record(setup, out):
         "per_class": options.per_class,
         "stream": options.stream,
         "photographs": options.photographs(),
+        "switches": {name: getattr(options, name) for name in SWITCHES},
+        "processes": setup.crew.size,
         "weights": start.weights and {"path": start.weights, "sha256": start.sha256, "head": start.head},
         "class_names": list(images.signs.class_names),
         "data": {
-            "path": str(images.signs.path),
+            "path": None if images.signs.path == PLACE else str(images.signs.path),
             "fingerprint": images.fingerprint,
+            "groups": _digest(images.signs.train.groups),
             "shape": list(images.signs.image_shape),
             "set_shape": list(images.set_shape),
+            "skipped": list(images.skipped),
             "train": len(images.signs.train),
             "used": len(images.train),
             "validation": len(images.validation or ()),
@@ -70,32 +85,43 @@ def new_record(setup, out):
     }
 
 
+def _digest(groups):
+    """SHA-256 of who or what the training images show, in hexadecimal; None where that is not known."""
+    return None if groups is None else hashlib.sha256(np.ascontiguousarray(groups, dtype="<i8")).hexdigest()
+
+
 def _is_deterministic(options):
     with deterministic(not options.fast) as holds:
         return holds
 
 
 def _command(setup, out):
-    """The words of the command line that makes the run. A recipe of one's own, in Python, it can only name."""
+    """What makes the run: a command line, or the call in Python where it has arrays. A recipe of one's own it can only name."""
     recipe, options = setup.recipe, setup.options
-    words = ["keras-resnet", "train", "--data", str(setup.images.signs.path), "--model", setup.model]
-    words += ["--recipe", recipe.name, "--epochs", str(recipe.epochs), "--seed", str(options.seed)]
-    words += ["--validation-fraction", str(options.validation_fraction)]
+    given = {"model": setup.model, "recipe": recipe.name, "epochs": recipe.epochs, "seed": options.seed}
+    given["validation_fraction"] = options.validation_fraction
     base = replace(RECIPES.get(recipe.name) or Recipe(recipe.name, recipe.summary, 1), epochs=recipe.epochs)
-    flags = {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
-    flags |= {
-        name: getattr(options, name)
-        for name in ("size", "per_class", "weights", "test_fraction", "groups", "fast", "tensorboard", "remat")
-        if getattr(options, name)
-    }
     if options.stream is not None:
-        words.append("--stream" if options.stream else "--no-stream")
-    for name, value in flags.items():
-        words.append(f"--{name.replace('_', '-')}")
-        words += [] if value is True else ["none" if value is None else str(value)]
+        given["stream"] = options.stream
+    given |= {name: getattr(recipe, name) for name in FLAGS if getattr(recipe, name) != getattr(base, name)}
+    given |= {name: getattr(options, name) for name in _NAMED if getattr(options, name)}
+    if setup.images.signs.path == PLACE:
+        arguments = {**given, "out": str(out)}
+        return f"keras_resnet.train.run(data=..., {', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+    words = ["keras-resnet", "train", "--data", str(setup.images.signs.path)]
+    for name, value in given.items():
+        words.append(f"--{'no-' if value is False else ''}{name.replace('_', '-')}")
+        words += [] if isinstance(value, bool) else ["none" if value is None else str(value)]
     if setup.crew.size > 1:
         words += ["--processes", str(setup.crew.size)]
-    return [*words, "--out", str(out)]
+    return shlex.join([*words, "--out", str(out)])
+
+
+def again(record):
+    """What goes on with a run: a command line, or the call in Python."""
+    if record["data"]["path"] is None:
+        return f"{record['command'].removesuffix(')')}, resume=True)"
+    return f"{record['command']} --resume"
 
 
 def photo_statistics(images):
@@ -117,37 +143,89 @@ def photo_statistics(images):
     return {name: [float(value.mean()), float(value.std())] for name, value in values.items()}
 
 
-def claim(workdir, record, resume):
+def claim(workdir, record, resume, say):
     """Makes a folder this run's own: writes the record, or compares it with the one that is there.
 
     Returns:
-        ``"running"`` or ``"complete"``.
+        What is left to do; see `check_claim`.
 
     Raises:
         RunError: the folder holds something else, a run and ``resume`` is off, or a run of other settings or data.
     """
-    status = check_claim(workdir, record, resume)
-    if status is None:
+    stage = check_claim(workdir, record, resume, say)
+    if stage is None:
         workdir.write(record)
-    return status or record["status"]
+    return stage or TO_TRAIN
 
 
-def check_claim(workdir, record, resume):
-    """The status of the run that a folder holds, None where there is none; errors as in `claim`. Writes nothing."""
-    if not workdir.exists():
-        if not workdir.is_free():
-            raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
+def check_claim(workdir, record, resume, say):
+    """What is left to do of the run that a folder holds; errors as in `claim`. Writes nothing.
+
+    Args:
+        workdir: the `Workdir`.
+        record: of the run that is asked for.
+        resume: whether it may be there already.
+        say: told, in a line, of what is unlike the beginning and no hindrance.
+
+    Returns:
+        None where there is no run; `TO_TRAIN`; `TO_SAVE` where all epochs are done, and the network is to be made of the last
+        checkpoint; `TO_TEST` where it stands; `DONE`.
+    """
+    if not check_folder(workdir, resume):
         return None
-    if not resume:
-        raise RunError(f"{workdir.path} holds a run already; go on with it by --resume, or name another folder with --out")
-    old = workdir.read()
+    old = workdir.read("status", "model", "recipe.name", "recipe.epochs", "seed", "class_names", "data.fingerprint", "versions")
     for key in _FIXED:
         difference = _difference(key, old.get(key), record[key])
         if difference:
-            raise RunError(f"{workdir.path} was begun with {difference}")
+            raise RunError(f"{workdir.path} was begun with {difference}{_longer(workdir, old, record)}")
+    stage = _stage(workdir, old, say)
     if old["data"]["fingerprint"] != record["data"]["fingerprint"]:
-        raise RunError(f"The images in {record['data']['path']} have changed since the run in {workdir.path} was begun")
-    return old["status"]
+        told = f"The images in {record['data']['path'] or PLACE} have changed since the run in {workdir.path} was begun"
+        if stage in (TO_TRAIN, DONE):
+            raise RunError(told)
+        say(f"{told}; its training is done, and what is left is done with the images as they are now")
+    elif old["data"].get("groups", record["data"]["groups"]) != record["data"]["groups"]:
+        raise RunError(f"The groups of the images have changed since the run in {workdir.path} was begun")
+    return stage
+
+
+def check_folder(workdir, resume):
+    """Whether a folder holds a run, which may go on; a RunError where it may not, or holds something else."""
+    if not workdir.exists() and not workdir.is_free():
+        raise RunError(f"{workdir.path} exists and is not a run folder; name another one with --out")
+    if workdir.exists() and not resume:
+        raise RunError(f"{workdir.path} holds a run already; go on with it by --resume, or name another folder with --out")
+    return workdir.exists()
+
+
+def _longer(workdir, old, record):
+    """How to train longer, where that is what was asked for; else nothing."""
+    more = record["recipe"]["epochs"] - old["recipe"]["epochs"]
+    if more <= 0:
+        return ""
+    return (
+        "; its learning rate falls to its end over those epochs: to train longer, begin another run from its weights, with "
+        f"--weights {shlex.quote(str(workdir.path))} --epochs {more} --out OTHER"
+    )
+
+
+def _stage(workdir, old, say):
+    """What is left to do of a run, by its record and the files that are there."""
+    if old["status"] == "running":
+        return TO_SAVE if workdir.epochs() >= old["recipe"]["epochs"] else TO_TRAIN
+    damage = workdir.damage()
+    if damage is None and old["status"] == "trained":
+        return TO_TEST
+    if damage is None:
+        workdir.read(*(f"result.{name}" for name in _RESULT))
+        return DONE
+    if not workdir.epochs():
+        raise RunError(f"{damage}; there is no checkpoint to make it from: restore it from a copy, or train in another folder")
+    for file in (workdir / "model.keras", workdir / "weights.h5"):
+        if file.is_dir():
+            raise RunError(f"{file} is a folder, where a file is to be; remove it, and --resume makes the file anew")
+    say(f"{damage}; it is made anew from the last checkpoint")
+    return TO_SAVE
 
 
 def changed_numbers(old, new):
@@ -166,6 +244,8 @@ def _difference(key, old, new):
         if not changed:
             return None
         key, old, new = f"{changed[0]} of recipe {new['name']}", old[changed[0]], new[changed[0]]
+    if key == "photographs":  # where the groups stand is no matter: what they are is compared
+        old, new = (value and value.get("test_fraction") for value in (old, new))
     if key == "weights" and old and new and old.get("sha256") == new.get("sha256") and old.get("head") == new.get("head"):
         return None
     return None if old == new else f"{key} {_short(old)}, and now it is {_short(new)}"

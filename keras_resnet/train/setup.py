@@ -15,6 +15,7 @@ from keras_resnet.train.images import Images, read
 from keras_resnet.train.memory import check_memory
 from keras_resnet.train.network import Start, start_from, training_model
 from keras_resnet.train.options import Options, settings
+from keras_resnet.train.rate_setters import check_callbacks
 from keras_resnet.train.recipe import Recipe
 
 
@@ -50,7 +51,7 @@ def set_up(data, model, recipe, epochs, given, crew=None):
     """Reads the images and makes the network. Writes nothing.
 
     Args:
-        data: the path of a SIGNS set.
+        data: the path of a set, or arrays.
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
         epochs: None for the recipe's.
@@ -110,6 +111,7 @@ def _check_crew(crew, images, chosen):
 
 
 def _check_settings(recipe, options):
+    check_callbacks(options.callbacks)
     if recipe.freeze is not None and options.weights is None:
         raise RunError(
             f"The recipe {recipe.name} freezes the network to {recipe.freeze}, and without weights that would freeze random "

@@ -2,28 +2,33 @@
 
 import contextlib
 import math
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
+from keras_resnet.data import recognition
 from keras_resnet.data.pipeline import Batches, EpochNumber, faults_told, feed
 from keras_resnet.environment import deterministic, keep_memory
 from keras_resnet.errors import RunError, WeightsError
 from keras_resnet.evaluate import evaluation
-from keras_resnet.evaluate.log import read_log
+from keras_resnet.evaluate.metrics import smoothed_floor
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
 from keras_resnet.train import callbacks
-from keras_resnet.train.checkpoint import Checkpoint, checkpoints, epochs_of, restore
+from keras_resnet.train.checkpoint import Checkpoint, restore
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster
 from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
 from keras_resnet.train.lock import locked
-from keras_resnet.train.record import changed_numbers, check_claim, claim, new_record
+from keras_resnet.train.rate_setters import refusals_told
+from keras_resnet.train.record import DONE, TO_SAVE, TO_TEST, TO_TRAIN, again, changed_numbers, check_folder, claim, new_record
+from keras_resnet.train.recorded import recorded
 from keras_resnet.train.setup import make_network, set_up
 from keras_resnet.train.waiting import TimedBatches, Waiting
 from keras_resnet.weights import save as save_weights
-from keras_resnet.workdir import Workdir
+from keras_resnet.workdir import IMAGES, Workdir
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
     returns when process 0 has written the folder, which is to be one that all processes see.
 
     Args:
-        data: the path of a SIGNS set, or of a folder of photographs; see `data.load`.
+        data: the path of a SIGNS set, or of a folder of photographs, see `data.load`; or arrays, `(images, labels)` or
+            `((images, labels), (test images, test labels))`, see `data.arrays.from_arrays`.
         out: the run folder; must not hold a run, unless ``resume``.
         model: a name of the catalogue.
         recipe: a name of the recipes, or a `Recipe`.
@@ -94,33 +100,70 @@ def run(*, data, out, model="resnet50", recipe="signs", epochs=None, resume=Fals
         return _lead(setup, workdir, record, resume) if crew.first else _follow(setup, workdir, record)
 
 
+def resume(run_folder, **changes):
+    """Goes on with a run by the record in its folder alone.
+
+    Args:
+        run_folder: of a run that `run` began.
+        changes: keyword arguments of `run` in place of the recorded ones, or beside them: ``callbacks``, which are not in the
+            record, ``say``, ``verbose``, ``data`` where the images lie elsewhere by now.
+
+    Returns, raises:
+        As `run`.
+    """
+    return run(**recorded(run_folder, **changes))
+
+
 def _lead(setup, workdir, record, resume):
     """The run in the process that writes its folder; the others follow."""
-    check_claim(workdir, record, resume)  # so that a folder of something else is not even locked
-    with _disk_faults_told(workdir, record), locked(workdir.path):
-        status = claim(workdir, record, resume)
-        if status == "complete":
-            setup.options.say(f"{workdir.path} is complete: nothing is left to do")
-        else:
-            workdir.tidy()
-        setup.crew.tell("claim", status)
-        if status != "complete":
-            _train(setup, workdir, record)
+    say = setup.options.say
+    check_folder(workdir, resume)  # so that a folder of something else is not even locked
+    with contextlib.ExitStack() as held:
+        with _disk_faults_told(workdir, record):
+            held.enter_context(locked(workdir.path))
+            stage = claim(workdir, record, resume, say)
+            if stage != DONE:
+                workdir.tidy()
+                _remember_images(setup, workdir)
+        if stage == DONE:
+            say(
+                f"{workdir.path} is complete: nothing is left to do; to train longer, begin another run from its weights, with "
+                f"--weights {shlex.quote(str(workdir.path))} --out OTHER"
+            )
+        setup.crew.tell("claim", stage)
+        if stage != DONE:
+            _go_on(setup, workdir, record, stage)
     setup.crew.tell("end", None)
     return _outcome(workdir)
 
 
+def _remember_images(setup, workdir):
+    """Writes the marks of the run's images, where they are those that the run was begun with."""
+    if workdir.read()["data"]["fingerprint"] == setup.images.fingerprint:
+        recognition.save(workdir / IMAGES, {**setup.images.marks, "earlier": _earlier(setup.start)})
+
+
+def _earlier(start):
+    """The marks of the images that the weights had seen before, where they are those of a run that knows."""
+    file = Path(start.weights or "").parent / IMAGES
+    if Path(start.weights or "").name != "weights.h5" or not file.exists():
+        return recognition.stack([])
+    return recognition.seen(recognition.load(file))
+
+
 def _follow(setup, workdir, record):
     """The run in a process beside: it reads the folder that the first process writes, and returns when that has finished it."""
-    if setup.crew.hear("claim") != "complete":
-        _train(setup, workdir, record)
+    stage = setup.crew.hear("claim")
+    if stage in (TO_TRAIN, TO_SAVE):
+        _train(setup, workdir, record, stage)
     setup.crew.hear("end")
     return _outcome(workdir)
 
 
 @contextlib.contextmanager
 def _disk_faults_told(workdir, record):
-    """Turns an error of the disk into one line that says what is kept."""
+    """Turns an error of the disk into one line that says what is kept. Around our own writes alone: what a user's callback does
+    may end in such an error too, of a network or of another disk."""
     try:
         yield
     except BrokenPipeError:  # of standard output, not of the run folder
@@ -131,43 +174,64 @@ def _disk_faults_told(workdir, record):
         reason = getattr(problem, "strerror", None) or " ".join(str(problem).split())
         raise RunError(
             f"{workdir.path} cannot be written to: {reason}; {_kept(workdir)}; once that is mended go on with "
-            f"{record['command']} --resume"
+            f"{again(record)}"
         ) from problem
 
 
 def _kept(workdir):
     """What a run that ends early has kept, in words."""
-    files = checkpoints(workdir / "checkpoint")
-    return f"the checkpoint of epoch {epochs_of(files[-1])} is kept" if files else "no epoch had been saved"
+    epochs = workdir.epochs()
+    return f"the checkpoint of epoch {epochs} is kept" if epochs else "no epoch had been saved"
 
 
-def _train(setup, workdir, record):
-    """From the last checkpoint to a finished run folder; in a process that only follows, to the end of training."""
+def _go_on(setup, workdir, record, stage):
+    """From whatever is there to a finished run folder."""
+    speed = None
+    if stage == TO_TEST:
+        setup.options.say(_opening(setup, workdir.epochs()))
+    else:
+        speed = _train(setup, workdir, record, stage)
+        with _disk_faults_told(workdir, record):
+            workdir.write({**workdir.read(), "status": "trained"})
+    with _disk_faults_told(workdir, record):
+        _finish(workdir, setup, speed)
+
+
+def _train(setup, workdir, record, stage):
+    """From the last checkpoint to a saved network; in a process that only follows, to the end of training.
+
+    Returns:
+        The images per second, None where no step was left to do.
+    """
     network, say, crew = setup.network, setup.options.say, setup.crew
     with crew.scope():
         done = restore(network, workdir / "checkpoint", say)
+    if not done and (workdir / "log.csv").exists():
+        say(f"There is no checkpoint in {workdir / 'checkpoint'}: the run begins anew")
     say(_opening(setup, done))
     if done and (changed := changed_numbers(workdir.read(), record)):
         say(f"The run was begun with other arithmetic, and may end with other last digits: {changed}")
     mirror = Mirror(crew, network, lambda: make_network(setup.model, setup.images, setup.recipe, setup.start, remat=False))
+    epochs = workdir.epochs() if stage == TO_SAVE else setup.recipe.epochs
     try:
         with keep_memory(), deterministic(not setup.options.fast), crew.scope():
-            speed = _fit(setup, workdir, done, mirror)
+            speed = _fit(setup, workdir, range(done, epochs), mirror, lambda: _disk_faults_told(workdir, record))
     except KeyboardInterrupt:
         if crew.parted:  # the others are at other steps by now
-            say(f"\nInterrupted: {_kept(workdir)}. Go on with\n  {record['command']} --resume")
+            say(f"\nInterrupted: {_kept(workdir)}. Go on with\n  {again(record)}")
             raise
-        _save(network, workdir)
-        say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {record['command']} --resume")
+        with _disk_faults_told(workdir, record):
+            _save(network, workdir)
+        say(f"\nInterrupted: {workdir.path} holds the network as it stands. Go on with\n  {again(record)}")
         raise
-    if not crew.first:
-        return
-    network = mirror()
-    if setup.recipe.recalibrate:
-        say("Re-estimating the statistics of batch normalisation on the training images")
-        recalibrate_batch_norm(network, setup.images.train.images)
-    _save(network, workdir)
-    _finish(workdir, setup, speed)
+    if crew.first:
+        network = mirror()
+        if setup.recipe.recalibrate:
+            say("Re-estimating the statistics of batch normalisation on the training images")
+            recalibrate_batch_norm(network, setup.images.train.images)
+        with _disk_faults_told(workdir, record):
+            _save(network, workdir)
+    return speed
 
 
 def _opening(setup, done):
@@ -187,37 +251,44 @@ def _opening(setup, done):
         text += f"; going on after epoch {done}"
     if recipe.ema is not None and validation:
         text += "\nThe run ends with averaged weights; the validation figures of its epochs are of the weights before averaging"
+    if recipe.label_smoothing:
+        floor = smoothed_floor(recipe.label_smoothing, len(images.signs.class_names))
+        text += f"\nThe losses of the epochs are of smoothed labels, which leave at least {floor:.3g}; the test loss is not"
     return text
 
 
-def _fit(setup, workdir, done, mirror):
-    """Trains from epoch ``done`` on. Returns the images per second, None where there was nothing to do."""
+def _fit(setup, workdir, epochs, mirror, guard):
+    """Trains over a range of epochs, and writes within contexts that ``guard()`` makes.
+
+    Returns:
+        The images per second, None where there was nothing to do.
+    """
     network, recipe, options, images, crew = setup.network, setup.recipe, setup.options, setup.images, setup.crew
     classes = network.output_shape[-1]
     settings = {"batch_size": recipe.batch_size, "augmentation": recipe.augmentation, "seed": options.seed}
     batches = TimedBatches(images.train, classes, **settings, part=(crew.index, crew.size))
-    speed, log = callbacks.Speed(batches.batch_size), callbacks.Log(workdir / "log.csv", done, write=crew.first)
+    speed = callbacks.Speed(batches.batch_size)
+    log = callbacks.Log(workdir / "log.csv", epochs.start, write=crew.first, guard=guard)
     alarm = StopAtNaN(
         lambda batch: Batches(images.train, classes, epoch=batches.epoch, **settings)[batch][0],
         lambda: _kept(workdir),
         mirror.first_bad,
     )
     own = [EpochNumber(batches), alarm, *_validation(setup, mirror), speed, Waiting(batches), log]
-    own += [Checkpoint(workdir / "checkpoint")] if crew.first else []
-    epochs = recipe.epochs
+    own += [Checkpoint(workdir / "checkpoint", guard)] if crew.first else []
     if recipe.early_stopping is not None:
         own.append(callbacks.StopEarly(recipe.early_stopping, log))
         if own[-1].over():
-            epochs = done
+            epochs = range(epochs.start, epochs.start)
     if options.tensorboard:
         own.append(keras.callbacks.TensorBoard(str(workdir / "tensorboard"), write_graph=False))
     validation = None if crew.parted else images.validation and Batches(images.validation, classes, batch_size=64)
-    with faults_told(batches, validation):
+    with faults_told(batches, validation), refusals_told(lambda: _kept(workdir)):
         network.fit(
             feed(batches),
             validation_data=feed(validation),
-            epochs=epochs,
-            initial_epoch=done,
+            epochs=epochs.stop,
+            initial_epoch=epochs.start,
             verbose=options.verbose,
             shuffle=False,  # the batches shuffle themselves
             class_weight=balanced_weights(images.train.labels) if recipe.class_weights else None,
@@ -245,15 +316,19 @@ def _save(network, workdir):
 
 def _finish(workdir, setup, speed):
     """Looks at the test images, writes figures, page and record."""
-    record, log = workdir.read(), read_log(workdir / "log.csv")
-    signs, epochs = setup.images.signs, len(log["loss"])
+    record, epochs, log = workdir.read(), workdir.epochs(), None
+    if (workdir / "log.csv").exists():
+        log = callbacks.read_own_log(workdir / "log.csv")
     if epochs < setup.recipe.epochs:
         setup.options.say(f"Stopped early, after {epochs} of {setup.recipe.epochs} epochs; the last epoch counts")
+    signs = evaluation.test_images(workdir, setup.images.signs, say=setup.options.say)
     setup.options.say(f"Evaluating on {len(signs.test):,} test images")
-    scores = evaluation.report(workdir.path, signs)
-    seconds = math.fsum(value for value in log.get("seconds", ()) if math.isfinite(value))
+    scores = evaluation.report(workdir.path, signs, all_images=True)
+    seconds = math.fsum(value for value in (log or {}).get("seconds", ()) if math.isfinite(value))
     result = {"seconds": seconds, "images_per_second": speed, "epochs": epochs, "stopped_early": epochs < setup.recipe.epochs}
     record |= {"status": "complete", "result": {**result, "test": scores.to_json()}}
+    if record["data"]["fingerprint"] != setup.images.fingerprint:
+        record["result"]["tested_on"] = setup.images.fingerprint
     evaluation.write(workdir, record, signs, scores, log)
     workdir.write(record)
 
@@ -271,5 +346,5 @@ def _outcome(workdir):
         epochs=result["epochs"],
         stopped_early=result.get("stopped_early", False),
         seconds=result["seconds"],
-        images_per_second=result["images_per_second"],
+        images_per_second=result.get("images_per_second"),
     )

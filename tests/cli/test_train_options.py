@@ -6,7 +6,7 @@ import pytest
 from conftest import tiny_split
 
 from keras_resnet.cli.main import build_parser
-from keras_resnet.cli.train import _keywords
+from keras_resnet.cli.train import _wanted
 from keras_resnet.train.options import settings
 from keras_resnet.train.recipes import RECIPES
 
@@ -20,7 +20,8 @@ def test_help_shows_each_recipe_in_one_line(command):
 
 def keywords(*arguments):
     parsed = build_parser("train").parse_args(["train", "--data", "d", "--out", "o", *arguments])
-    return {name: value for name, value in _keywords(parsed).items() if name not in ("data", "out", "model", "say", "resume")}
+    given, _ = _wanted(parsed)
+    return {name: value for name, value in given.items() if name not in ("data", "out", "model", "say", "resume")}
 
 
 def test_flags_become_arguments_of_the_run():

@@ -16,7 +16,7 @@ from keras_resnet.compat import assignment_v1 as v1
 from keras_resnet.compat import assignment_v2 as v2
 from keras_resnet.compat import assignment_v3 as v3
 from keras_resnet.data import Split, write_signs
-from keras_resnet.errors import DataError, ModelError
+from keras_resnet.errors import DataError, ModelError, WeightsError
 
 GENERATIONS = {"v1": v1, "v2": v2, "v3": v3}
 
@@ -130,11 +130,103 @@ def test_stand_ins_do_the_same_or_say_why(tmp_path):
     with pytest.raises(
         AttributeError, match="tensorflow.Session is not there: sessions and placeholders went with TensorFlow 1"
     ):
-        v1.tf.Session()
+        v2.tf.Session()
     assert v2.tf.constant(1) is not None and v2.tf.keras.layers.Dense is keras.layers.Dense
     assert v1.scipy.misc.imread is v1.load_image
     with pytest.raises(AttributeError, match="scipy.misc.face is not there"):
         v1.scipy.misc.face()
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_pools_have_the_sizes_of_keras_2(name):
+    module = GENERATIONS[name]
+    makers = [module.AveragePooling2D, module.layers.AveragePooling2D, module.tf.keras.layers.AveragePooling2D]
+    makers += [module.MaxPooling2D, module.keras.layers.MaxPooling2D, module.tf.keras.layers.MaxPool2D, module.layers.AvgPool2D]
+    for maker in makers:
+        assert maker().pool_size == maker().strides == (2, 2)
+        assert maker(strides=1).pool_size == (2, 2) and maker(3, 1, "same").padding == "same"
+        assert maker(pool_size=(3, 2)).pool_size == (3, 2)
+    assert isinstance(module.AveragePooling2D(), keras.layers.AveragePooling2D)
+
+
+def test_versions_are_those_of_the_libraries():
+    import scipy
+    import tensorflow
+
+    for module in GENERATIONS.values():
+        assert (module.tf.__version__, module.keras.__version__) == (tensorflow.__version__, keras.__version__)
+        assert module.scipy.__version__ == scipy.__version__ and module.tf.keras.__version__ == keras.__version__
+    assert not hasattr(v1.tf, "__wrapped__")
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_initialisers_have_all_their_names_and_draw_alike(name):
+    module = GENERATIONS[name]
+    assert module.GlorotUniform is module.glorot_uniform and module.RandomUniform is module.random_uniform
+    assert module.Identity is module.identity is keras.initializers.Identity
+    assert module.Constant is module.constant is keras.initializers.Constant
+    for space in (module, module.keras.initializers, module.tf.keras.initializers):
+        module.tf.random.set_seed(3)
+        drawn = [np.asarray(getattr(space, kind)(seed=0)((3, 4))) for kind in ("GlorotUniform", "random_uniform")]
+        module.tf.random.set_seed(3)
+        for kind, values in zip(("glorot_uniform", "RandomUniform"), drawn, strict=True):
+            np.testing.assert_array_equal(getattr(module, kind)(seed=0)((3, 4)), values)
+    module._drawn.stream.set_seed(None)
+
+
+def test_a_new_graph_has_no_seed():
+    first = np.asarray(v1.glorot_uniform(seed=0)((3, 4)))
+    v1.tf.set_random_seed(7)
+    assert np.abs(np.asarray(v1.glorot_uniform(seed=0)((3, 4))) - first).max() > 0.1
+    v1.tf.reset_default_graph()
+    np.testing.assert_array_equal(v1.glorot_uniform(seed=0)((3, 4)), first)
+
+
+def test_what_cannot_be_drawn_is_said_and_the_rest_goes_on(monkeypatch, tmp_path):
+    def missing(*arguments, **options):
+        raise ImportError("You must install pydot (`pip install pydot`) for `plot_model` to work.")
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    monkeypatch.setattr(keras.utils, "plot_model", missing)
+    monkeypatch.setattr(keras.utils, "model_to_dot", missing)
+    for plot in (v1.plot_model, v2.tf.keras.utils.plot_model, v3.keras.utils.vis_utils.plot_model):
+        with pytest.warns(UserWarning, match="plot_model draws nothing, and the rest goes on: You must install pydot"):
+            assert plot(model, to_file=tmp_path / "model.png") is None
+    with pytest.warns(UserWarning, match="model_to_dot draws nothing"):
+        assert v1.SVG(v1.model_to_dot(model).create(prog="dot", format="svg")) is None
+
+
+def test_what_can_be_drawn_is_keras_own(monkeypatch):
+    monkeypatch.setattr(keras.utils, "plot_model", lambda model, to_file, **options: (model, to_file, options))
+    assert v1.plot_model("model", show_shapes=True) == ("model", "model.png", {"show_shapes": True})
+    assert v2.tf.keras.utils.plot_model("model", to_file="here.png") == ("model", "here.png", {})
+
+
+def test_sessions_compute_what_was_built_on_placeholders():
+    X = np.random.default_rng(0).normal(2, 3, (3, 4, 4, 6))
+    with v1.tf.Session(config=None) as session:
+        inputs = v1.tf.placeholder(v1.tf.float32, [3, 4, 4, 6], name="A_prev")
+        block = v1.identity_block(inputs, f=2, filters=[2, 4, 6], stage=1, block="a")
+        assert session.run(v1.tf.global_variables_initializer()) is None
+        out = session.run([block, 3], feed_dict={inputs: X, v1.K.learning_phase(): 0})
+        trained = session.run(block, feed_dict={inputs: X, v1.K.learning_phase(): 1})
+    np.testing.assert_allclose(out[0], v1.identity_block(X, 2, [2, 4, 6], 1, "a"), rtol=1e-5, atol=1e-5)
+    assert out[1] == 3 and np.abs(trained - out[0]).max() > 0.1
+    mean = v1.keras.ops.mean(inputs * 2)
+    assert v1.tf.InteractiveSession().run(mean, {inputs: X}) == pytest.approx(2 * X.mean(), rel=1e-5)
+
+
+def test_sessions_say_what_they_are_not_given():
+    inputs = v1.tf.placeholder("float", (2, 3))
+    with pytest.raises(ModelError, match="expected numbers for each placeholder, received for none"):
+        v1.tf.Session().run(inputs + 1, feed_dict={})
+    with pytest.raises(ModelError, match="expected a shape, e.g. tf.placeholder"):
+        v1.tf.placeholder("float")
+
+
+def test_the_summary_to_compare_with_is_there_without_its_file(networks):
+    assert len(v2.ResNet50_summary) == 177 and v2.ResNet50_summary[2] == v2.summary(networks["v2"])[2]
+    v3.comparator(v3.summary(networks["v3"]), v3.ResNet50_summary)
 
 
 @pytest.mark.parametrize("name", ["v2", "v3"])
@@ -251,3 +343,36 @@ def test_load_model_gives_a_compiled_network(tmp_path):
     inputs = keras.Input((4,))
     keras.Model(inputs, keras.layers.Dense(6, activation="softmax")(inputs)).save(tmp_path / "mine.keras")
     assert len(v2.load_model(tmp_path / "mine.keras").evaluate(np.ones((2, 4)), np.eye(6)[:2], verbose=0)) == 2
+
+
+@pytest.mark.parametrize("ending", [".h5", ".keras", ".hdf5"])
+def test_load_model_reads_other_networks_by_every_name(tmp_path, ending):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(6, activation="softmax")(inputs))
+    keras.saving.save_model(model, tmp_path / f"mine{ending}")
+    loads = [v1.load_model, v2.tf.keras.models.load_model, v3.keras.models.load_model]
+    for load in loads:
+        again = load(tmp_path / f"mine{ending}")
+        np.testing.assert_allclose(again.predict(np.eye(4), verbose=0), model.predict(np.eye(4), verbose=0), rtol=1e-6)
+        assert again.evaluate(np.eye(4), np.eye(6)[:4], verbose=0)[0] > 0
+    assert not v1.load_model(tmp_path / f"mine{ending}", compile=False).compiled
+
+
+def test_load_model_takes_layers_of_ones_own(tmp_path):
+    class Doubling(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    inputs = keras.Input((4,))
+    keras.Model(inputs, Doubling()(inputs)).save(tmp_path / "mine.h5")
+    model = v2.tf.keras.models.load_model(tmp_path / "mine.h5", custom_objects={"Doubling": Doubling})
+    np.testing.assert_array_equal(model.predict(np.eye(4), verbose=0), 2 * np.eye(4))
+
+
+@pytest.mark.parametrize("name", ["none.h5", "none.keras", "text.h5", "text.keras"])
+def test_what_cannot_be_loaded_is_one_line(tmp_path, name):
+    (tmp_path / "text.h5").write_text("no network")
+    (tmp_path / "text.keras").write_text("no network")
+    with pytest.raises(WeightsError) as caught:
+        v3.tf.keras.models.load_model(tmp_path / name)
+    assert name in str(caught.value) and "\n" not in str(caught.value)

@@ -260,3 +260,11 @@ def test_public_names():
     assert evaluate.mistakes is figures.mistakes
     with pytest.raises(AttributeError, match="keras_resnet.evaluate.*has no attribute 'nothing'"):
         evaluate.nothing  # noqa: B018
+
+
+def test_the_least_loss_of_smoothed_labels_is_drawn_where_there_is_one(tmp_path, kept):
+    figures.curves(LOG, tmp_path / "curves.png", floor=0.25)
+    figures.curves(LOG, tmp_path / "plain.png")
+    (first, _, _), (second, _, _) = kept[0].axes, kept[1].axes
+    assert set(first.lines[2].get_ydata()) == {0.25} and len(second.lines) == 2
+    assert [text.get_text() for text in first.get_legend().get_texts()] == ["least with smoothed labels: 0.25"]

@@ -194,3 +194,14 @@ def test_a_bad_figure_is_named_and_an_older_page_stays(tmp_path, scores):
         with pytest.raises(DataError, match=f"Figure 'curves': .*curves.png is {kind}; expected a PNG image"):
             html_report(page, title="T", summary={}, scores=scores, figures={"curves": figure})
     assert page.read_text() == "older"
+
+
+@pytest.mark.parametrize(("floor", "shown"), [(None, False), (0.42, True)])
+def test_that_the_losses_of_smoothed_labels_are_others_is_said(tmp_path, floor, shown):
+    some = score(np.eye(2)[[0, 1, 1]], [0, 1, 0], ["a", "b"])
+    Image.new("RGB", (30, 15)).save(tmp_path / "curves.png")
+    pictures = {"curves": tmp_path / "curves.png"}
+    path = html_report(tmp_path / "r.html", title="T", summary={"floor": floor}, scores=some, figures=pictures)
+    words = Page(path.read_text(encoding="utf-8")).words
+    assert ("Their losses are of smoothed labels, which leave at least 0.42; the test loss is of the labels" in words) is shown
+    assert ("in nats, of labels as they are" in words) is shown

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_resnet.errors import DataError
-from keras_resnet.evaluate.metrics import calibration_error, percent, score, wilson_interval
+from keras_resnet.evaluate.metrics import calibration_error, percent, score, smoothed_floor, wilson_interval
 
 # Seven images of three classes; the fourth class has none and is never predicted.
 PROBABILITIES = np.array(
@@ -162,3 +162,17 @@ def test_bad_input_is_named(probabilities, labels, message):
 def test_wilson_refuses_impossible_counts(correct, total):
     with pytest.raises(DataError, match=f"No interval for {correct} right of {total} images; expected"):
         wilson_interval(correct, total)
+
+
+@pytest.mark.parametrize(("smoothing", "classes"), [(0.1, 6), (0.3, 2), (1.0, 5), (0.0, 4)])
+def test_the_floor_of_smoothed_labels_is_the_least_that_kerass_loss_gives(smoothing, classes):
+    """At the smoothed labels themselves, where cross-entropy has its minimum; anything else gives more."""
+    import keras
+
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    label = np.eye(classes)[:1]
+    best = label * (1 - smoothing) + smoothing / classes
+    floor = smoothed_floor(smoothing, classes)
+    assert floor == pytest.approx(float(loss(label, best)), abs=1e-6)
+    for other in np.random.default_rng(0).dirichlet(np.ones(classes), 20):
+        assert float(loss(label, other[None])) >= floor - 1e-6

@@ -177,6 +177,12 @@ def convolutional_block(X, f, filters, stage, block, s=2):
     return Bottleneck(filters, f, s)(X)
 """
 
+# What no graph shows: a layer that looks into its input, so that it cannot be called on a tensor without numbers.
+HIDING = WHOLE_LAYER.replace(
+    "    def call(self, x, training=None):\n",
+    "    def call(self, x, training=None):\n        if keras.backend.is_keras_tensor(x):\n            raise TypeError\n",
+)
+
 RIGHT = {
     "identity v1": ("identity", IDENTITY_V1),
     "conv v1": ("conv", CONV_V1),
@@ -189,6 +195,27 @@ RIGHT = {
     "Sequential in a block": ("identity", SEQUENTIAL),
     "zeros of its own": ("identity", OWN_PADDING),
     "one layer of its own": ("conv", WHOLE_LAYER),
+    "one layer that hides what it does": ("conv", HIDING),
+    "activations in the layers": ("identity", LOOP.replace("layers.ReLU()(y)", "layers.Activation(keras.ops.relu)(y)")),
+    "functions of its own that compute a ReLU": (
+        "identity",
+        IDENTITY_V3.replace('Activation("relu")', "layers.Lambda(lambda x: ops.maximum(x, 0))"),
+    ),
+    "an addition of its own": ("conv", CONV_V3.replace("Add()", "layers.Lambda(lambda both: both[0] + both[1])")),
+    "dropout of nothing": ("identity", IDENTITY_V1.replace("    X = Add()", "    X = layers.Dropout(0.0)(X)\n    X = Add()")),
+    "a layer that nothing goes on with": ("conv", CONV_V1.replace("    X = Add()", "    Y = Conv2D(3, 1)(X)\n    X = Add()")),
+    "other names": ("conv", CONV_V1.replace("res{stage}{block}_branch", "stage_{stage}_{block}_")),
+    "other settings within reason": ("identity", IDENTITY_V1.replace("axis=3,", "epsilon=1e-5, momentum=0.9,")),
+    "one kernel that starts at zero": ("conv", CONV_V1.replace('"same"', '"same", kernel_initializer="zeros"')),
+    "regularised": ("identity", IDENTITY_V3.replace("padding=", 'kernel_regularizer="l2", padding=')),
+    "words of its own": (
+        "conv",
+        CONV_V3.replace("X, f, filters, s=2", "data, side, numbers, stride=(2, 2)")
+        .replace("(s, s)", "stride")
+        .replace("size=f", "size=side")
+        .replace("= filters", "= numbers")
+        .replace("X_shortcut = X\n", "X = X_shortcut = data\n"),
+    ),
     "no biases": ("identity", IDENTITY_V1.replace('padding="same"', 'padding="same", use_bias=False')),
 }
 

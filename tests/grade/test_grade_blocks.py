@@ -14,7 +14,7 @@ import pytest
 from block_mutants import SAME, mutants
 from conftest import ROOT
 from numpy_resnet import convolution, normalise, relu
-from right_blocks import CONV_V1, CONV_V2, IDENTITY_V1, IDENTITY_V2, RIGHT, function
+from right_blocks import CONV_V1, CONV_V2, FUNCTIONS, IDENTITY_V1, IDENTITY_V2, LOOP, RIGHT, function
 from wrong_blocks import CHANGED, changed
 
 import keras_resnet as kr
@@ -29,8 +29,8 @@ def test_right_blocks_pass_in_every_style(style):
     kind, source = RIGHT[style]
     grade = CHECKS[kind](function(source))
     assert grade.passed and not grade.mistakes, grade
-    remarked = "the published network's have one." in " ".join(str(grade).split())
-    assert ": right." in str(grade) and remarked == (style == "no biases") == bool(grade.sentences)
+    assert ": right." in str(grade) and not grade.sentences
+    assert ("the published network's have one." in " ".join(grade.advice)) == (style == "no biases")
 
 
 @pytest.mark.parametrize("generation", [assignment_v1, assignment_v2, assignment_v3])
@@ -75,7 +75,7 @@ def test_every_argument_of_the_reference_counts(kind, source):
     [
         (
             "stride in the f x f convolution",
-            "The stride s stands in the second convolution of the main path; it belongs in the",
+            "The stride, `s`, stands in the second convolution of the main path; it belongs in the",
         ),
         ("no batch normalisation on the shortcut", "The batch normalisation after the shortcut's convolution is missing."),
         ("ReLU before the addition", "The last ReLU stands before the addition; first add the shortcut"),
@@ -99,9 +99,9 @@ def test_the_sentence_says_what_and_where(mistake, says):
 
 
 def test_every_row_of_the_table_on_blocks_comes_up():
-    elsewhere = {"departure", "not_a_resnet", "output", "parameters", "softmax", "network_values", "stopped", "died", "exit"}
-    named = {row for *_, rows in CHANGED.values() for row in rows}
-    assert set(sentences.MISTAKES) - elsewhere - named == set()
+    named, rows = {row for *_, rows in CHANGED.values() for row in rows}, list(sentences.MISTAKES)
+    ends = {"unreadable", "stopped", "died", "exit", "files", "memory", "not_checked"}  # of the file and its process
+    assert set(rows[: rows.index("blocks_first")]) - ends - named == {"error_in"}
 
 
 def test_the_graders_equations_are_those_of_another_numpy():
@@ -143,6 +143,67 @@ def test_it_grades_on_other_backends(backend):
     assert done.returncode == 0, done.stderr
     expected = [[], [], *(CHANGED[name][3] for name in THERE)]
     assert json.loads(done.stdout.splitlines()[-1]) == [backend, False, expected]
+
+
+@pytest.mark.parametrize(
+    ("style", "says"),
+    [
+        ("other names", "here stage_2_a_2a stands in place of res2a_branch2a."),
+        ("loop, unnamed, swapped Add", "stands in place of res2a_branch2a. Only a weight file that is loaded by name asks"),
+        ("a layer that nothing goes on with", "A Conv2D is computed and nothing goes on with it; it changes nothing."),
+        ("regularised", "Layers have a kernel_regularizer, which the assignment's do not have; it counts in training alone."),
+        ("one kernel that starts at zero", "A kernel starts as one number for all its weights (Zeros); the assignment's start"),
+    ],
+)
+def test_what_does_not_count_is_advice_and_comes_last(style, says):
+    kind, source = RIGHT[style]
+    grade = CHECKS[kind](function(source))
+    assert grade.passed and says in grade.advice[-1]
+    assert str(grade).splitlines()[1].startswith("  advice: ")
+
+
+def test_what_is_wrong_gets_no_advice():
+    grade = kr.grade.check_identity_block(function(changed(LOOP, [("if number < 2:", "if True:")])))
+    assert not grade.passed and not grade.advice and "Names" not in str(grade)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "says"),
+    [
+        ("functions: the shortcut overwritten", "has no stride; write strides=strides."),
+        ("functions: stride in the second", "The stride, `strides`, stands in the second convolution of the main path;"),
+        ("loop: swapped Add of the output", "save it there, e.g. X_shortcut = x, and add that."),
+        ("no shortcut for a stride of 1", "With s=1: the shortcut of a convolutional block needs a 1x1 convolution"),
+        ("two filters", "`F1, F2 = filters`: `filters` holds three numbers, F1, F2 and F3, and the line takes 2 out of it."),
+        ("a ReLU cut off far out", "The activation after the addition is ReLU with max_value=10000; expected a ReLU."),
+        ("Add()([X, X])", "Both inputs of the addition are the end of the main path. One of them has to be the block's input"),
+        ("Add()([X, X]), conv", "are the end of the main path; what was computed for the shortcut is not added."),
+        ("blanks for arguments", "A blank is left in line 10, `X = Conv2D(filters=None, kernel_size=None, strides=None,"),
+        ("a stride that is text", "convolutional_block has the stride '2' by default; the assignment's is 2."),
+        ("all filters for one", "a list stands there in place of one number; `filters` holds three, F1, F2, F3 = filters."),
+        ("blanks to the end", "A blank is left in line 17, `X = None`: None stands there."),
+        ("names without the stage", "The layer 'resa_branch2a' has the same name whatever `stage` is: Keras builds no network"),
+        ("a layer that is not called", "X is the layer Activation itself there, not a tensor; a layer has to be called on one"),
+    ],
+)
+def test_the_sentence_is_in_the_learners_words(mistake, says):
+    kind, source, changes, _ = CHANGED[mistake]
+    assert says in CHECKS[kind](function(changed(source, changes))).sentences[-1]
+
+
+def test_no_sentence_names_an_address():
+    source = changed(IDENTITY_V2, [("Conv2D(F1, ", "Conv2D(F1, initialiser=initializer(seed=0), ")])
+    sentence = kr.grade.check_identity_block(function(source)).sentences[0]
+    assert "{'initialiser': Constant(..)}" in sentence and "0x" not in sentence
+
+
+def test_a_blocks_own_option_is_no_blank():
+    source = changed(FUNCTIONS, [("def unit(x, count, side, strides=1):", "def unit(x, count, side, strides=1, name=None):")])
+    source = changed(
+        source, [("        return layers.Batch", "        name = layers.Nothing(name)\n        return layers.Batch")]
+    )
+    grade = kr.grade.check_conv_block(function(source))
+    assert grade.mistakes == ("error_in",) and "conv_block stops in unit, line 4, `name = layers.Nothing(name)`" in str(grade)
 
 
 def test_several_mistakes_are_all_named():

@@ -298,7 +298,7 @@ def test_logits_are_the_logarithms_of_the_probabilities():
         ({"classes": 2.5}, "classes: expected an int of at least 1, received 2.5"),
         ({"pooling": "sum"}, "pooling: expected None, 'avg' or 'max', received 'sum'"),
         ({"weights": 5}, "weights: expected None, 'imagenet', the name of a known file or a path, received 5"),
-        ({"deepness": 5}, "Unknown argument of resnet-tiny: received 'deepness'; expected one of 'depths', 'widths'"),
+        ({"deepness": 5}, "Unknown argument of resnet-tiny: received 'deepness'; expected one of 'depths', "),
         ({"input_tensor": IMAGES}, "input_tensor: expected a Keras tensor, received ndarray"),
     ],
 )
@@ -312,3 +312,25 @@ def test_channels_first_without_onednn_says_how_to_turn_it_on(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     with pytest.raises(ModelError, match="channels_first.*set TF_ENABLE_ONEDNN_OPTS=1 in the environment before TensorFlow"):
         create_model("resnet-tiny")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("num_classes", "classes"), ("n_classes", "classes"), ("top", "include_top"), ("weight", "weights"),
+        ("shape", "input_shape"), ("activation", "classifier_activation"), ("drop_rate", "drop_path"),
+        ("zero_init", "zero_init_gamma"),
+    ],
+)  # fmt: skip
+def test_the_nearest_argument_comes_first_in_a_short_line(given, meant):
+    with pytest.raises(ModelError) as caught:
+        create_model("resnet50", **{given: 3})
+    text = str(caught.value)
+    assert text.startswith(f"Unknown argument of resnet50: received {given!r}; expected one of {meant!r}, ") and len(text) < 160
+
+
+def test_of_an_unknown_network_few_names_are_shown():
+    with pytest.raises(ModelError) as caught:
+        create_model("ResNet-50")
+    text = str(caught.value)
+    assert text.startswith("Unknown model: received 'ResNet-50'; expected one of 'resnet50', ") and len(text) < 160

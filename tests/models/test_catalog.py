@@ -74,7 +74,7 @@ def test_conventions_for_some_networks_alone():
             {},
             "Unknown lineage of resnet18: received 'chollet'; expected one of 'torchvision', 'keras_hub'",
         ),
-        ("resnet18", None, {"blocks": 3}, "Unknown argument of resnet18: received 'blocks'; expected one of 'depths'"),
+        ("resnet18", None, {"blocks": 3}, "Unknown argument of resnet18: received 'blocks'; expected one of 'block', "),
         ("resnet18", None, {"norm": "layer"}, "Unknown norm: received 'layer'; expected one of 'batch', 'group', 'none'"),
         ("resnet18", None, {"output_stride": 4}, "Unknown output_stride: received 4; expected one of 8, 16, 32"),
         ("resnet18", None, {"depths": (2, 0, 2, 2)}, r"depths: expected an int of at least 1 for each stage, received \(2, 0"),

@@ -1,6 +1,7 @@
 """What a checkpoint holds, and what becomes of a damaged one."""
 
 import os
+import zipfile
 
 import keras
 import numpy as np
@@ -83,7 +84,59 @@ def overwrite(file):
     file.write_bytes(b"<html>" * 500)
 
 
-@pytest.mark.parametrize("damage", [cut, flip, empty, overwrite])
+def npy(file):
+    with open(file, "wb") as stream:
+        np.save(stream, np.ones(3))
+
+
+def other_archive(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("letter.txt", "dear")
+
+
+def empty_archive(file):
+    np.savez(file)
+
+
+def folder(file):
+    file.unlink()
+    file.mkdir()
+
+
+def pipe(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+def changed(change):
+    """The last state with another array of the first kernel."""
+
+    def write(file):
+        with np.load(file) as archive:
+            state = {name: archive[name] for name in archive.files}
+        name = next(name for name in state if name.endswith("first/kernel"))
+        np.savez(file, **{**state, name: change(state[name])})
+
+    return write
+
+
+def spoiled(value):
+    def change(kernel):
+        kernel[1, 2] = value
+        return kernel
+
+    return changed(change)
+
+
+DAMAGES = {
+    "cut": cut, "flip": flip, "empty": empty, "overwrite": overwrite, "npy": npy, "other_archive": other_archive,
+    "empty_archive": empty_archive, "folder": folder, "pipe": pipe, "NaN": spoiled(np.nan), "infinity": spoiled(-np.inf),
+    "texts": changed(lambda kernel: kernel.astype(str)), "objects": changed(lambda kernel: kernel.astype(object)),
+    "complex": changed(lambda kernel: kernel.astype(complex)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_of_a_damaged_one_is_told_and_the_one_before_is_taken(damage, tmp_path):
     model = trained()
     save(model, tmp_path, 3)

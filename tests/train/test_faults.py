@@ -177,7 +177,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(arguments, monkeyp
 
     with pytest.raises(Stop):
         train.run(**arguments, callbacks=[At(stop, "on_train_batch_end")])
-    assert visible(arguments["out"]) == ["run.json"]
+    assert visible(arguments["out"]) == ["images.npz", "run.json"]
     lines = []
     assert train.run(**{**arguments, "say": lines.append}, resume=True).epochs == 2
     assert "going on" not in lines[0]
@@ -199,3 +199,17 @@ def test_other_arithmetic_is_told(arguments):
     train.run(**{**arguments, "say": lines.append}, resume=True)
     (line,) = [line for line in lines if "other arithmetic" in line]
     assert "may end with other last digits: threads was {'intra': 99, 'inter': 99}, now {" in line and line.count(" was ") == 2
+
+
+def fails(problem):
+    def fail():
+        raise problem
+
+    return At(fail)
+
+
+@pytest.mark.parametrize("problem", [ConnectionError("refused"), InterruptedError(4, "no"), OSError(28, "No space left")])
+def test_an_error_of_a_users_callback_is_not_said_of_the_run_folder(problem, arguments):
+    with pytest.raises(type(problem)) as caught:
+        train.run(**arguments, callbacks=[fails(problem)])
+    assert caught.value is problem and visible(arguments["out"] / "checkpoint") == ["epoch-0001.npz"]

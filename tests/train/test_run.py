@@ -91,7 +91,7 @@ def test_other_settings_or_images_are_not_resumed(tiny_run, tiny_set, tiny_recip
         ({"model": "resnet51"}, ModelError, "Unknown model: received 'resnet51'; expected one of 'resnet50'"),
         ({"recipe": "sings"}, RunError, "Unknown recipe: received 'sings'; expected one of 'signs', 'signs-quick'"),
         ({"epochs": 0}, RunError, "epochs: expected at least 1, received 0"),
-        ({"batch": 4}, RunError, "Unknown argument of train.run: received 'batch'; expected one of 'seed', "),
+        ({"batch": 4}, RunError, "Unknown argument of train.run: received 'batch'; expected one of 'batch_size', "),
         ({"size": 0}, RunError, "size: expected None or at least 1, received 0"),
         ({"per_class": 30}, kr.errors.DataError, "per_class: expected at most 29, the images to train on of class 'left'"),
         ({"precision": "half"}, RunError, "precision: expected one of float32, bfloat16, float16, received 'half'"),
@@ -246,3 +246,20 @@ def test_tensorboard_needs_its_package_and_tensorflow(tiny_set, tmp_path, monkey
     with pytest.raises(RunError, match="tensorboard: expected the backend tensorflow, which writes its logs, received jax"):
         train.run(**arguments)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("epoch", "epochs"), ("lr", "learning_rate"), ("batchsize", "batch_size"), ("dataset", "data"), ("output", "out"),
+        ("val_fraction", "validation_fraction"), ("callback", "callbacks"), ("image_size", "size"), ("wd", "weight_decay"),
+        ("labels_smoothing", "label_smoothing"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("function", [train.run, train.plan])
+def test_the_nearest_argument_comes_first_in_a_short_line(function, given, meant, tmp_path):
+    with pytest.raises(RunError) as caught:
+        function(**{"data": "nowhere", "out": tmp_path / "run", given: 1})
+    text = str(caught.value)
+    assert text.startswith(f"Unknown argument of train.run: received {given!r}; expected one of {meant!r}, ")
+    assert len(text) < 160

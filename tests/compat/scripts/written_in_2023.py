@@ -1,4 +1,6 @@
-# A learner's script for version 1.1 of the assignment, as it was.
+# A learner's notebook for version 1.1 of the assignment, cell by cell, as it was.
+
+# In[1]:
 # --- imports
 import tensorflow as tf
 import numpy as np
@@ -12,6 +14,9 @@ from tensorflow.keras.models import Model, load_model
 from resnets_utils import *
 from tensorflow.keras.initializers import random_uniform, glorot_uniform, constant, identity
 from tensorflow.python.framework.ops import EagerTensor
+from matplotlib.pyplot import imshow
+from test_utils import summary, comparator
+import public_tests
 # --- end
 
 np.random.seed(1)
@@ -38,6 +43,7 @@ X = np.concatenate([value * np.ones((1, 4, 4, 3)) for value in (-1, 1, 3)]).asty
 tf.keras.backend.set_learning_phase(False)
 A3 = my_identity_block(X, f=2, filters=[4, 4, 3], initializer=lambda seed=0:constant(value=1))
 print("inference = " + str(A3.numpy()[1, 0, 0].mean()))
+public_tests.identity_block_test(my_identity_block)
 
 tf.random.set_seed(2)
 B = convolutional_block(X, f = 2, filters = [2, 4, 6], s = 4)
@@ -53,7 +59,7 @@ X = Activation('relu')(X)
 X = MaxPooling2D((3, 3), strides=(2, 2))(X)
 X = convolutional_block(X, f = 3, filters = [64, 64, 256], s = 1)
 X = my_identity_block(X, 3, [64, 64, 256])
-X = AveragePooling2D((2, 2))(X)
+X = tf.keras.layers.AveragePooling2D()(X)
 X = Flatten()(X)
 X = Dense(6, activation='softmax', kernel_initializer = glorot_uniform(seed=0))(X)
 model = Model(inputs = inputs, outputs = X)
@@ -73,6 +79,12 @@ print("Loss = " + str(preds[0]))
 model.save('mine.keras')
 again = tf.keras.models.load_model('mine.keras')
 print("same = " + str(np.allclose(again.predict(X_test), model.predict(X_test))))
+small = tf.keras.Sequential([tf.keras.Input((4,)), tf.keras.layers.Dense(6, activation='softmax')])
+small.save('small.h5', include_optimizer=False)
+print("small = " + str(tf.keras.models.load_model('small.h5').evaluate(np.ones((2, 4)), np.eye(6)[:2])[0] > 0))
 img = image.load_img('my_image.jpg', target_size=(64, 64))
+imshow(img)
 x2 = np.expand_dims(image.img_to_array(img) / 255.0, axis=0)
 print("class = " + str(np.argmax(model.predict(x2)) in range(6)))
+tf.keras.utils.plot_model(model, to_file='model.png')
+print("end = reached")
