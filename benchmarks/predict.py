@@ -25,12 +25,14 @@ _CLASSES = 10
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured: a network of the catalogue; sizes and batches as ``224:1,16``, several with a space between."""
+    """What is measured: a network of the catalogue; sizes and batches as ``224:1,16``, several with a space between; so many
+    rounds of so many seconds a row. A folder keeps the exports, which take minutes to make; without one they are made anew."""
 
     model: str = "resnet50"
     sizes: str = "224:1,16 64:1,64"
     rounds: int = 5
     seconds: float = 0.5
+    folder: str = ""
 
     def batches(self):
         """Dict of size in pixels to the batches measured there."""
@@ -60,9 +62,9 @@ def measure_predicting(settings, say=print):
         raise BenchError(f"rounds: expected at least 1, received {settings.rounds}")
     measured = {"images_per_second": {}, "spread": {}, "ratio": {}, "left_out": {}}
     for size, batches in settings.batches().items():
-        with tempfile.TemporaryDirectory() as folder:
+        with _folder(settings) as folder:
             say(f"{settings.model} at {size} x {size}: building and exporting")
-            rows = _rows(Path(folder), settings.model, size, measured["left_out"])
+            rows = _rows(folder, settings.model, size, measured["left_out"])
             for batch in batches:
                 say(f"{size} batch {batch}: {len(rows)} rows, {settings.rounds} rounds")
                 images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3)).astype("uint8")
@@ -129,6 +131,15 @@ def _speed(row, images, seconds):
     return calls * len(images) / (time.perf_counter() - start)
 
 
+@contextlib.contextmanager
+def _folder(settings):
+    if settings.folder:
+        yield Path(settings.folder)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def _rows(folder, model, size, left_out):
     """Name of a row -> a function of images uint8 `(N, size, size, 3)`."""
     rows = {}
@@ -142,18 +153,19 @@ def _ours(folder, model, size, left_out):
     from keras_resnet.deploy.exporter import Order, write
     from keras_resnet.errors import DeployError
 
-    run, rows = _run_folder(folder / "run", model, size), {}
+    run, rows = _run_folder(folder / f"{model}-{size}", model, size), {}
     images = np.random.default_rng(1).integers(0, 256, (40, size, size, 3)).astype("uint8")
     choices = [(name, precision) for name in cache.ORDER for precision in engines.ENGINES[name].precisions]
     for engine, precision in choices:
         name = f"{engine} {precision}"
         try:
             cache.choose(engine, precision)
-            # Random weights tell nothing apart: what accuracy int8 costs is measured on trained ones.
-            path = write(Order(engines.ENGINES[engine].format, precision, max_drop=100), run, images=images).path
+            if not cache.is_ready(run, engine, precision):
+                # Random weights tell nothing apart: what accuracy int8 costs is measured on trained ones.
+                write(Order(engines.ENGINES[engine].format, precision, max_drop=100), run, images=images)
             rows[f"{OURS} {name}"] = Predictor(run, engine=engine, precision=precision)
             if engine in _BARE:
-                rows[f"bare {name}"] = _BARE[engine](str(path), precision)
+                rows[f"bare {name}"] = _BARE[engine](str(cache.place(run, engine, precision)[0]), precision)
         except DeployError as problem:
             left_out[f"{OURS} {name}"] = str(problem)
     rows[f"{OURS} keras float32"] = Predictor(run, engine="keras")
@@ -170,6 +182,8 @@ def _run_folder(path, model, size):
     from keras_resnet.train.recipes import RECIPES
     from keras_resnet.workdir import Workdir
 
+    if path.exists():
+        return path
     network = training_model(model, (size, size, 3), _CLASSES, RECIPES["signs"], images=100)
     path.mkdir(parents=True)
     network.save(path / "model.keras")
@@ -212,7 +226,7 @@ def _keras(folder, model, size, left_out):
 
     from keras_resnet.workdir import Workdir
 
-    network = Workdir(folder / "run").load_model()
+    network = Workdir(folder / f"{model}-{size}").load_model()
     compiled = tf.function(lambda images: network(images, training=False))
     return {
         "Keras predict": lambda images: network.predict(images, verbose=0),

@@ -1,5 +1,6 @@
 """The exports that a run folder keeps for its engines, under the hash of the run's weights. Needs no framework."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from keras_resnet.workdir import Workdir
 
 FOLDER = "exports"
 AUTO = "auto"
-ORDER = ("openvino", "onnxruntime", "litert")  # of engines, the fastest first; see docs/measurements
+ORDER = ("openvino", "onnxruntime", "litert")  # of engines, the fastest first, as `python -m benchmarks predict` found them
 _DIGITS = 16  # of the hash, in the name of a folder
 
 
@@ -61,10 +62,17 @@ def place(run, engine: str, precision: str) -> tuple[Path, str]:
     """
     workdir = Workdir(run)
     workdir.read()
-    if not (workdir / "model.keras").exists():
+    file = workdir / "model.keras"
+    if not file.is_file():
         workdir.load_model()  # says what is wrong
-    sha256 = metadata.digest(workdir / "model.keras")
+    sha256 = _digest(file, file.stat().st_mtime_ns, file.stat().st_size)
     return path_of(run, sha256, ENGINES[engine].format, precision), sha256
+
+
+@functools.cache
+def _digest(file, changed, size):
+    """The SHA-256 of a file as it stands: one command asks twice, and of a large file each time takes a tenth of a second."""
+    return metadata.digest(file)
 
 
 def is_ready(run, engine: str, precision: str) -> bool:

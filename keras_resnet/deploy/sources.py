@@ -22,7 +22,7 @@ from keras_resnet.models.preprocess import MODES, preprocess_input
 from keras_resnet.train.images import cut, read
 from keras_resnet.train.options import settings
 from keras_resnet.train.recorded import recorded
-from keras_resnet.weights import inspect, model_from
+from keras_resnet.weights import KNOWN_FILES, inspect, model_from
 from keras_resnet.workdir import Workdir
 
 _NO_OPTIONS = ("data", "out", "model", "recipe", "epochs", "resume")  # of `train.run`
@@ -167,12 +167,22 @@ def _of_path(path, preprocess):
     network = model_from(path)
     info = inspect(path)
     if preprocess is None:
-        preprocess = resolve(info.model, info.lineage).preprocessing
-        _log.warning(
-            f"{path} does not say what its pixels went through: taken to be preprocess_input(mode={preprocess!r}), as for "
-            f"published weights of lineage {info.lineage}; --preprocess names another"
-        )
+        preprocess = _published_pixels(path, resolve(info.model, info.lineage))
     return _outside_runs(network, preprocess, path, info.sha256)
+
+
+def _published_pixels(path, spec):
+    """What published weights of a lineage expect of pixels; a `DeployError` where there are none."""
+    if not any(spec.lineage in row.lineages for row in KNOWN_FILES.values()):
+        raise DeployError(
+            f"preprocess: {path} does not say what its pixels went through, and no weights of lineage {spec.lineage} are "
+            f"published; expected one of {', '.join(MODES)}; this package's runs have 'unit'"
+        )
+    _log.warning(
+        f"{path} does not say what its pixels went through: taken to be preprocess_input(mode={spec.preprocessing!r}), as for "
+        f"published weights of lineage {spec.lineage}; --preprocess names another"
+    )
+    return spec.preprocessing
 
 
 def _of_run(folder, preprocess):
@@ -266,7 +276,7 @@ def images_for(source: Source, given) -> Images:
         except KerasResNetError as problem:
             _log.warning(f"The run's own images are not at hand, seeded ones take their place: {problem}")
     checked = Split(seeded(SEEDED, source.image_shape), np.zeros(SEEDED, np.int64))
-    return Images(checked, False, None, f"{SEEDED} seeded images")
+    return Images(checked, False, None, "seeded images")
 
 
 def _given(source, given):
@@ -300,7 +310,7 @@ def _images_of_run(workdir, record):
 def _of_parts(image_shape, train, validation, of):
     if validation is None or not len(validation):
         validation = Split(seeded(SEEDED, image_shape), np.zeros(SEEDED, np.int64))
-        return Images(validation, False, train.images, f"{SEEDED} seeded images, for there are none to validate on {of}")
+        return Images(validation, False, train.images, f"seeded images, for there are none to validate on {of}")
     return Images(validation, True, train.images, f"images to validate on {of}")
 
 

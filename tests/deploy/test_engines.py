@@ -108,7 +108,7 @@ def test_exports_are_made_once_and_anew_when_the_weights_change(run, tmp_path, a
     written = first.stat().st_mtime_ns
     assert cache.export_of(run, engine, "float32") == first and first.stat().st_mtime_ns == written
     model = Workdir(run).load_model()
-    model.layers[-1].bias.assign([0.0, 0.0, 9.0])
+    model.layers[-1].bias.assign([0.0, 0.0, 40.0])
     model.save(run / "model.keras")
     assert not cache.is_ready(run, engine, "float32")
     images = load_signs(tiny_set).test.images
@@ -116,6 +116,19 @@ def test_exports_are_made_once_and_anew_when_the_weights_change(run, tmp_path, a
     assert (predictor(images).argmax(axis=1) == 2).all()
     np.testing.assert_allclose(predictor(images), model.predict(images, verbose=0), atol=1e-5)
     assert not first.exists() and len(list((run / "exports").iterdir())) == 1
+
+
+def test_training_ends_with_the_export_that_predict_reads(tiny_set, tmp_path, capsys, a_format):
+    engine = formats.FORMATS[a_format].engine
+    if engine == "tensorflow":
+        pytest.skip("no engine that is no framework is installed")
+    run, words = tmp_path / "run", ["--model", "resnet-tiny", "--recipe", "signs-quick", "--epochs", "1"]
+    assert main.main(["train", "--data", str(tiny_set), "--out", str(run), *words]) == 0
+    path = cache.place(run, engine, "float32")[0]
+    assert f"Exported for {engine}: {path}" in capsys.readouterr().err and metadata.read(path)["precision"] == "float32"
+    images = load_signs(tiny_set).test.images
+    expected = Workdir(run).load_model().predict(images, verbose=0)
+    np.testing.assert_allclose(Predictor(run)(images), expected, atol=1e-5)
 
 
 def test_an_export_of_another_run_or_a_changed_one_is_one_line(run, tmp_path, capsys, photograph, a_format):

@@ -337,7 +337,10 @@ def test_a_run_without_its_images_is_checked_on_seeded_ones_and_that_is_said(a_f
     record["data"]["path"] = str(tmp_path / "gone")
     (run / "run.json").write_text(json.dumps(record))
     exported = deploy.export(run, format=a_format)
-    assert exported.images == "20 seeded images" and "own images are not at hand, seeded ones" in caplog.text
+    assert (exported.images, exported.parity.images) == (
+        "seeded images",
+        20,
+    ) and "own images are not at hand, seeded ones" in caplog.text
     assert exported.path.parent.parent.parent == run / "exports"
 
 
@@ -364,3 +367,38 @@ def test_a_set_of_other_classes_is_refused(a_format, tiny_run, tmp_path):
 
 def test_weights_of_a_run_are_the_run(tiny_run):
     assert replace(sources.find(tiny_run[1] / "weights.h5", None), network=None).path == tiny_run[1]
+
+
+def test_a_weight_file_says_what_its_pixels_are_taken_to_be_or_is_refused(a_format, tmp_path, caplog):
+    from keras_resnet import weights
+    from keras_resnet.models import create_model
+
+    path = tmp_path / f"model{FORMATS[a_format].ending}"
+    network = create_model("resnet18", lineage="torchvision", classes=3, input_shape=(32, 32, 3))
+    weights.save(network, tmp_path / "torchvision.weights.h5")
+    deploy.export(tmp_path / "torchvision.weights.h5", path, format=a_format)
+    assert "taken to be preprocess_input(mode='torch'), as for published weights of lineage torchvision" in caplog.text
+    images = sources.seeded(3, shape := (*metadata.read(path)["input"]["shape"][1:3], 3))
+    pixels = ((images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")
+    same = create_model("resnet18", lineage="torchvision", classes=3, input_shape=shape)
+    same.set_weights(network.get_weights())
+    np.testing.assert_allclose(deploy.load(path, FORMATS[a_format].engine)(images), same.predict(pixels, verbose=0), atol=1e-5)
+    weights.save(create_model("resnet20", classes=3), tmp_path / "he.h5")
+    with pytest.raises(DeployError, match="preprocess: .*he.h5 does not say .* expected one of caffe"):
+        deploy.export(tmp_path / "he.h5", path, format=a_format)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("format", FORMAT_NAMES)
+def test_resnet50_is_the_same_function_in_every_engine(format, tmp_path):
+    from keras_resnet.models import create_model
+
+    needs(format)
+    keras.utils.set_random_seed(0)
+    network = create_model("resnet50", lineage="torchvision", classes=10, weights=None)
+    path = tmp_path / f"model{FORMATS[format].ending}"
+    deploy.export(network, path, format=format, preprocess="torch")
+    images = sources.seeded(4, (224, 224, 3))
+    pixels = ((images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")
+    answers = deploy.load(path, FORMATS[format].engine)(images)
+    np.testing.assert_allclose(answers, network.predict(pixels, verbose=0), atol=1e-5)
