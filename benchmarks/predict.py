@@ -155,8 +155,7 @@ def _ours(folder, model, size, left_out):
 
     run, rows = _run_folder(folder / f"{model}-{size}", model, size), {}
     images = np.random.default_rng(1).integers(0, 256, (40, size, size, 3)).astype("uint8")
-    choices = [(name, precision) for name in cache.ORDER for precision in engines.ENGINES[name].precisions]
-    for engine, precision in choices:
+    for engine, precision in _choices():
         name = f"{engine} {precision}"
         try:
             cache.choose(engine, precision)
@@ -174,6 +173,13 @@ def _ours(folder, model, size, left_out):
     for name in (ready[0], *(each for each in ready if each.endswith("openvino int8"))):
         rows[f"{name}, {FILES}"] = lambda images, predictor=rows[name]: predictor(files[: len(images)])
     return rows
+
+
+def _choices():
+    """Every engine that is no framework, in each of its precisions."""
+    from keras_resnet.deploy import cache, engines
+
+    return [(name, precision) for name in cache.ORDER for precision in engines.ENGINES[name].precisions]
 
 
 def _run_folder(path, model, size):

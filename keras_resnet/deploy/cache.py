@@ -91,7 +91,7 @@ def export_of(run, engine: str, precision: str) -> Path:
         _make(run, ENGINES[engine].format, precision)
         _forget_others(run, sha256)
     described = metadata.read(path)
-    wanted = {"precision": precision, "classes": Workdir(run).read()["class_names"]}
+    wanted = {"precision": precision, "classes": Workdir(run).read("class_names")["class_names"]}
     if described["source"]["sha256"] != sha256 or any(described[name] != value for name, value in wanted.items()):
         raise DeployError(f"{path} is not an export of {run}: delete {path.parent}, and it is made anew")
     return path

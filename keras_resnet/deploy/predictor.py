@@ -43,12 +43,12 @@ class Predictor:
 
     def __init__(self, run, *, engine: str = cache.AUTO, precision: str = engines.FLOAT):
         workdir = Workdir(run)
+        self.engine, self.precision = cache.choose(engine, precision), precision
+        self._answers = self._loaded(workdir, engine == cache.AUTO)
         self._record = workdir.read("class_names", "data.shape", "data.photos.brightness", "data.photos.contrast")
         self.class_names = tuple(self._record["class_names"])
         self._preparation = Preparation(self._record)
         self.image_shape = self._preparation.image_shape
-        self.engine, self.precision = cache.choose(engine, precision), precision
-        self._answers = self._loaded(workdir, engine == cache.AUTO)
 
     def _loaded(self, workdir, may_fall_back):
         """A function: images uint8 `(N, H, W, 3)` to probabilities."""

@@ -189,9 +189,10 @@ def _of_run(folder, preprocess):
     if preprocess is not None:
         raise DeployError(f"preprocess: expected none, a run's network prepares pixels itself, received {preprocess!r}")
     workdir = Workdir(folder)
-    record = workdir.read()
+    network = in_float32(workdir.load_model())
+    record = workdir.read("class_names", "data.shape")
     return Source(
-        network=in_float32(workdir.load_model()),
+        network=network,
         mode="none",
         classes=tuple(record["class_names"]),
         preparation=photograph_of_run(record),
@@ -302,7 +303,7 @@ def _images_of_run(workdir, record):
     given = {name: value for name, value in wanted.items() if name not in _NO_OPTIONS}
     _, options = settings(wanted["recipe"], wanted.get("epochs"), {**given, "say": _log.info})
     images = read(wanted["data"], options)
-    if images.fingerprint != record["data"]["fingerprint"]:
+    if images.fingerprint != record["data"].get("fingerprint"):
         raise DataError(f"the images at {wanted['data']} have changed since {workdir.path} was trained on them")
     return _of_parts(images.signs.image_shape, images.train, images.validation, f"of {workdir.path}")
 

@@ -5,6 +5,7 @@ import pytest
 from benchmarks import predict
 from benchmarks.__main__ import main
 from benchmarks.errors import BenchError
+from keras_resnet.deploy.formats import is_installed
 
 
 def test_medians_and_ratios_within_each_round():
@@ -34,18 +35,23 @@ def test_sizes_are_read_or_refused():
         predict.Settings(sizes="224").batches()
 
 
-def test_every_row_is_measured_or_left_out_with_a_reason():
+def test_every_row_is_measured_or_left_out_with_a_reason(monkeypatch):
     from keras_resnet.deploy import cache
 
+    choices = predict._choices()
+    assert {name for name, _ in choices} == set(cache.ORDER) and ("openvino", "bfloat16") in choices
+    monkeypatch.setattr(predict, "_choices", lambda: [("openvino", "float32"), ("onnxruntime", "bfloat16")])
     settings = predict.Settings(model="resnet-tiny", sizes="32:1,2", rounds=1, seconds=0.01)
     found = predict.measure_predicting(settings, say=lambda line: None)
     for setting in ("32 batch 1", "32 batch 2"):
         speeds = found["images_per_second"][setting]
         assert {"Predictor keras float32", "Keras predict", "Keras compiled call"} <= set(speeds)
         assert min(speeds.values()) > 0 and set(found["ratio"][setting]) == {n for n in speeds if not n.startswith("Predictor")}
-        for engine in cache.ORDER:
-            name = f"Predictor {engine} float32"
-            assert (name in speeds) != (name in found["left_out"])
+        installed = is_installed("openvino")
+        for name in ("Predictor openvino float32", "bare openvino float32"):
+            assert (name in speeds) == installed
+        assert ("Predictor openvino float32" in found["left_out"]) != installed
+    assert "received 'bfloat16'" in found["left_out"]["Predictor onnxruntime bfloat16"]
     assert found["left_out"]["PyTorch"] and "Keras predict" in predict.table(found)
 
 
