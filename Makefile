@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: train test test-full lint clean
+.PHONY: train test test-full test-oldest lint clean
 
 train: .venv/installed data/signs
 	$(BIN)/keras-resnet train --data data/signs --recipe signs-quick --out runs/demo --resume
@@ -13,11 +13,16 @@ test: .venv/installed-dev
 test-full: .venv/installed-dev
 	$(BIN)/python -m pytest
 
+# Takes python3.11: the oldest Python and the oldest versions that setup.cfg allows, without JAX and PyTorch.
+test-oldest: .venv-oldest/installed
+	.venv-oldest/bin/python -m pytest -m "not full"
+
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 clean:
-	rm -rf .venv runs data/signs
+	rm -rf .venv .venv-oldest runs data/signs
 
 data/signs: | .venv/installed
 	$(BIN)/keras-resnet data synthetic $@
@@ -29,4 +34,10 @@ data/signs: | .venv/installed
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+.venv-oldest/installed: setup.cfg setup.py tests/oldest.txt
+	python3.11 -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint tests/oldest.txt --editable '.[safetensors,heif]' pytest tf_keras
 	touch $@

@@ -161,7 +161,7 @@ def _keras_resnet(settings, images, labels, fast=False):
 
 def multiply_adds(network):
     """Multiply-adds of a training step for one image, all written out, though `keras_resnet.fast` needs fewer: a convolution or
-    dense layer's own, its kernel's gradient, and its input's, which the first has not got."""
+    dense layer's own, its kernel's gradient, and its input's, which the first lacks."""
     kernels = [layer for layer in network.layers if hasattr(layer, "kernel")]
     forward = [math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in kernels]
     return 3 * sum(forward) - forward[0]

@@ -46,7 +46,7 @@ def keep_memory() -> Iterator[None]:
         name == "GLIBC_TUNABLES" or name.startswith("MALLOC_") for name in os.environ
     )
     libc = None if decided or not sys.platform.startswith("linux") else ctypes.CDLL(None)
-    if not hasattr(libc, "mallopt"):  # musl has none, and needs none
+    if libc is None or not hasattr(libc, "mallopt"):  # musl has none, and needs none
         yield
         return
     for parameter, value in _KEPT:
@@ -145,7 +145,7 @@ _LARGEST_SEED = 2**32 - 1  # of NumPy's global generator
 _FULL_IN_JAX = ("float32", "highest")
 
 
-def seed_everything(seed):
+def seed_everything(seed: int) -> None:
     """Seeds the global random numbers of Python (`random`), NumPy (`numpy.random`), Keras and its backend.
 
     Initial weights, dropout and shuffling are then the same in every start of the same program. Not covered: the hash seed of
@@ -244,7 +244,7 @@ class Numerics(dict):
         _set_tf32(self["backend"], self._before)
 
 
-def numerics(tf32=False):
+def numerics(tf32: bool | None = False) -> Numerics:
     """Turns TF32 off, and says what float32 numbers are computed with.
 
     TF32 keeps 10 of the 23 bits of a float32 fraction in matrix products and convolutions on NVIDIA's graphics cards since

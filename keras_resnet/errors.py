@@ -49,7 +49,7 @@ def one_of(what, received, choices):
 
 
 def nearest_of(what, received, names, most=3):
-    """The text for a name that is not among many, the likest first and few of them, e.g. of the arguments of a function."""
+    """The text for a name that is not among many, the closest first and few of them, e.g. of the arguments of a function."""
     shown = ", ".join(map(repr, sorted(names, key=lambda name: _likeness(str(received), name), reverse=True)[:most]))
     more = f" ... ({len(names)} in all)" if len(names) > most else ""
     return f"Unknown {what}: received {received!r}; expected one of {shown}{more}."

@@ -5,7 +5,7 @@ import logging
 import unicodedata
 
 _log = logging.getLogger(__name__)
-_told = set()
+_told: set[str] = set()
 
 
 @functools.cache

@@ -23,15 +23,16 @@ def attach(package: str) -> tuple[Callable, Callable, list[str]]:
         AttributeError: no such public name.
         ModuleNotFoundError: Keras's backend is not installed: one line says what to do.
     """
-    homes = _homes(package, Path(sys.modules[package].__file__).with_suffix(".pyi"))
+    homes = _homes(Path(str(sys.modules[package].__file__)).with_suffix(".pyi"))
 
     def __getattr__(name):
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
-            if homes[name] == package:  # a module of the package
-                return importlib.import_module(f"{package}.{name}")
-            return getattr(importlib.import_module(homes[name]), name)
+            home, there = homes[name]
+            if home == package:  # a module of the package
+                return importlib.import_module(f"{package}.{there}")
+            return getattr(importlib.import_module(home), there)
         except ModuleNotFoundError as error:
             if not (line := backend.missing(error)):
                 raise
@@ -43,13 +44,13 @@ def attach(package: str) -> tuple[Callable, Callable, list[str]]:
     return __getattr__, __dir__, sorted(homes)
 
 
-def _homes(package, stub):
-    """Public name -> the module it is imported from: every ``from MODULE import NAME as NAME`` of the stub."""
+def _homes(stub: Path) -> dict[str, tuple[str, str]]:
+    """Public name -> module and name there: every ``from MODULE import NAME as PUBLIC`` of the stub."""
     statements = ast.parse(stub.read_text(encoding="utf-8")).body
     return {
-        alias.asname: statement.module
+        alias.asname: (statement.module, alias.name)
         for statement in statements
-        if isinstance(statement, ast.ImportFrom)
+        if isinstance(statement, ast.ImportFrom) and statement.module
         for alias in statement.names
         if alias.asname
     }

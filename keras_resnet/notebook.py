@@ -1,6 +1,6 @@
 """What a notebook begins with: this package before TensorFlow, and Keras started without remarks about the machine.
 
-    from keras_resnet.notebook import OUT, kr
+from keras_resnet.notebook import OUT, kr
 """
 
 import textwrap

@@ -7,6 +7,8 @@ pads its pool, or has no biases: other networks, in which this one's weights com
 Reference: He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385.
 """
 
+from os import PathLike
+
 import keras
 from keras import backend, layers
 
@@ -19,19 +21,19 @@ from keras_resnet.models.pretrained import choose
 
 
 def ResNet50(
-    include_top=True,
-    weights="imagenet",
+    include_top: bool = True,
+    weights: str | PathLike | None = "imagenet",
     input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet50",
+    input_shape: tuple | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | None = "softmax",
+    name: str = "resnet50",
     *,
-    lineage="chollet",
-    head="require",
-    stem="require",
-):
+    lineage: str = "chollet",
+    head: str = "require",
+    stem: str = "require",
+) -> keras.Model:
     """Builds a ResNet-50.
 
     The network does not scale pixels: it computes with what it is given. Weights trained on ImageNet expect what

@@ -89,13 +89,13 @@ def site(monkeypatch, tmp_path):
     import local_server as web
     from downloads import CONTENT, known
 
-    from keras_resnet.weights import download, registry
+    from keras_resnet.weights import download, known_files
 
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(download, "PAUSES", (0, 0, 0))
     site = web.Site(CONTENT)
-    monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(site.url()))
+    monkeypatch.setitem(known_files.KNOWN_FILES, "tiny", known(site.url()))
     yield site
     site.close()
 

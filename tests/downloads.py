@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from keras_resnet.errors import WeightsError
-from keras_resnet.weights import fetch, registry
+from keras_resnet.weights import fetch, known_files
 
 CONTENT = np.random.default_rng(0).bytes(150_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 def known(url, digest=("sha256", SHA256), name="tiny"):
-    return registry.KnownFile(name, "resnet-tiny", ("chollet",), True, url, digest, 0, None, "the tests")
+    return known_files.KnownFile(name, "resnet-tiny", ("chollet",), True, url, digest, 0, None, "the tests")
 
 
 def refused(**options):

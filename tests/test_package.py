@@ -18,9 +18,9 @@ PACKAGE = ROOT / "keras_resnet"
 # Earlier tiers first; a module may import from its own folder and from earlier tiers (the architecture's section 1).
 TIERS = (
     {"text"},
-    {"version", "errors", "backend", "locks", "names"},
+    {"version", "errors", "backend", "locks"},
     {"environment", "files", "fonts", "lazy"},
-    {"workdir"},
+    {"architectures", "workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},
     {"resnet50"},

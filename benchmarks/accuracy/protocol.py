@@ -165,7 +165,7 @@ def plan(protocol, say=print):
 
 
 def _is_baseline(group, name, recipe):
-    """Whether a contestant does what the baseline does: a choice that the recipe has not got cannot be left out."""
+    """Whether a contestant does what the baseline does: a choice that the recipe lacks cannot be left out."""
     row = GROUPS[group].contestants[name]
     return not row.weights and recipe is not None and recipe == contestant_recipe(group, GROUPS[group].baseline)
 

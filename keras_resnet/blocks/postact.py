@@ -1,7 +1,7 @@
 """Blocks whose convolutions are followed by normalisation and activation (He et al. 2015, arXiv:1512.03385, figure 5).
 
-Every function takes a tensor, a `Unit`, a maker, the shortcut (a function of this package's `shortcut`, or None in a plain
-network) and ``join``, which says how branch and shortcut meet.
+Every function takes a tensor, a `Unit`, a layer factory, the shortcut (a function of this package's `shortcut`, or None in a
+plain network) and ``join``, which says how branch and shortcut meet.
 """
 
 

@@ -5,12 +5,16 @@ Both are bottlenecks (He et al. 2015, arXiv:1512.03385, figure 5 right): a 1x1 c
 identity block it is the input itself, in a convolutional block a 1x1 convolution gives it the shape of the main path.
 """
 
-from keras import backend, layers
+from collections.abc import Sequence
+
+from keras import KerasTensor, backend, layers
 
 from keras_resnet.errors import ModelError
 
 
-def identity_block(input_tensor, kernel_size, filters, stage, block, *, layers=layers):
+def identity_block(
+    input_tensor, kernel_size: int | tuple[int, int], filters: Sequence[int], stage: int, block: str, *, layers=layers
+) -> KerasTensor:
     """A bottleneck whose shortcut is its own input.
 
     Args:
@@ -55,7 +59,16 @@ def identity_block(input_tensor, kernel_size, filters, stage, block, *, layers=l
     return layers.Activation("relu")(x)
 
 
-def conv_block(input_tensor, kernel_size, filters, stage, block, strides=(2, 2), *, layers=layers):
+def conv_block(
+    input_tensor,
+    kernel_size: int | tuple[int, int],
+    filters: Sequence[int],
+    stage: int,
+    block: str,
+    strides: int | tuple[int, int] = (2, 2),
+    *,
+    layers=layers,
+) -> KerasTensor:
     """A bottleneck whose shortcut is a 1x1 convolution: for a new number of channels, a smaller map, or both.
 
     The stride stands in the first 1x1 convolution of the main path and in the shortcut, as in the Caffe original

@@ -1,7 +1,7 @@
 """What stands before the first block.
 
-Each function takes a tensor, its number of filters, a maker, and whether the last convolution is normalised and activated: in a
-pre-activation network the first block does that.
+Each function takes a tensor, its number of filters, a layer factory, and whether the last convolution is normalised and
+activated: in a pre-activation network the first block does that.
 """
 
 

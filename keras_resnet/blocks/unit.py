@@ -1,4 +1,4 @@
-"""The numbers of one block, which its function is given beside a tensor and a maker."""
+"""The numbers of one block, which its function is given beside a tensor and a layer factory."""
 
 from dataclasses import dataclass
 

@@ -145,7 +145,7 @@ def _evidence(texts):
 
 def _list(arguments):
     from keras_resnet.weights import fetching
-    from keras_resnet.weights.registry import KNOWN_FILES
+    from keras_resnet.weights.known_files import KNOWN_FILES
 
     rows = [_known(row, fetching.at_hand(row)) for row in KNOWN_FILES.values()]
     wide = max(len(row["name"]) for row in rows)

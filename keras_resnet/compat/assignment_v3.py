@@ -24,7 +24,9 @@ random_uniform = RandomUniform = _drawn.random_uniform
 keras, tf = standins.keras_of(_drawn), standins.tensorflow(_drawn)
 
 
-def BatchNormalization(axis=-1, momentum=_SETTINGS.momentum, name=None, synchronized=False):
+def BatchNormalization(  # type: ignore[no-redef]
+    axis=-1, momentum=_SETTINGS.momentum, name=None, synchronized=False
+):
     """Keras's layer with the settings of the notebook's own."""
     options = {"momentum": momentum, "epsilon": _SETTINGS.epsilon, "name": name, "synchronized": synchronized}
     return notebook.BatchNormalization(axis=axis, **options)

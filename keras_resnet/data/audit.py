@@ -1,6 +1,7 @@
 """What is in an image set: images per class, pixel statistics, exact duplicates."""
 
 import hashlib
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from keras_resnet.data.stored import chunks
 _EXAMPLES = 5  # pairs of duplicates given in full
 
 
-def check(path=None):
+def check(path: str | PathLike | None = None) -> dict:
     """Reads a set, or a part of one, and describes it.
 
     Args:

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,15 @@ class _Photos(NamedTuple):
         return _Photos(files, self.labels[indices], None if self.groups is None else self.groups[indices])
 
 
-def load_folder(path, *, size=None, test_fraction=None, groups=None, seed=0, stream=None):
+def load_folder(
+    path: str | PathLike,
+    *,
+    size: int | tuple[int, int] | None = None,
+    test_fraction: float | None = None,
+    groups: str | PathLike | None = None,
+    seed: int = 0,
+    stream: bool | None = None,
+) -> SignsSet:
     """Reads class folders of photographs as an image set; nothing is written. What in the folder is left out is logged.
 
     With the same ``size``, ``test_fraction``, ``groups`` and ``seed`` it is the set that `pack_folder` writes.

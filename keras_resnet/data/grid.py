@@ -1,12 +1,15 @@
 """A picture of samples: one row a class, its name at the left."""
 
 import math
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 from keras_resnet import fonts
+from keras_resnet.data.sets import Split
 from keras_resnet.errors import DataError
 from keras_resnet.files import whole
 
@@ -24,7 +27,15 @@ _MOST_PIXELS = 1 << 27  # of the images of a picture
 _ROWS = 20  # classes in one column, unless the caller says otherwise
 
 
-def sample_grid(split, class_names, path, *, columns=None, seed=0, per_class=8):
+def sample_grid(
+    split: Split,
+    class_names: Sequence[str],
+    path: str | PathLike,
+    *,
+    columns: int | None = None,
+    seed: int = 0,
+    per_class: int = 8,
+) -> Path:
     """Draws samples of every class and writes them as PNG.
 
     Args:

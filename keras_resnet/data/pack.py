@@ -1,6 +1,7 @@
 """Class folders of photographs, packed to the SIGNS layout."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,16 @@ class PackReport:
     extra_rows: tuple[str, ...]
 
 
-def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None, seed=0, skip_bad=False):
+def pack_folder(
+    source: str | PathLike,
+    destination: str | PathLike,
+    *,
+    size: int | tuple[int, int] = 64,
+    test_fraction: float = 0.2,
+    groups: str | PathLike | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> PackReport:
     """Packs photographs to a set in the SIGNS layout.
 
     Each subfolder of ``source`` is a class; hidden files and folders are ignored. Photographs are turned upright by
@@ -79,14 +89,14 @@ def pack_folder(source, destination, *, size=64, test_fraction=0.2, groups=None,
         if not (labels == index).any():
             raise DataError(f"No photograph in the class folder {source / name} can be read; expected at least one")
     whole = Split(images, labels, group_ids)
-    splits = [whole.chosen(part) for part in cut(labels, group_ids, test_fraction, seed)]
-    written = write_signs(destination, *splits, class_names)
+    train, test = (whole.chosen(part) for part in cut(labels, group_ids, test_fraction, seed))
+    written = write_signs(destination, train, test, class_names)
     return PackReport(
         path=str(destination),
         class_names=class_names,
         train=_per_class(written.train, class_names),
         test=_per_class(written.test, class_names),
-        groups=None if groups is None else {"train": _distinct(splits[0].groups), "test": _distinct(splits[1].groups)},
+        groups=None if groups is None else {"train": _distinct(train.groups), "test": _distinct(test.groups)},
         skipped=skipped,
         left_alone=left_alone,
         extra_rows=extra_rows,

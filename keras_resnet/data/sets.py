@@ -30,12 +30,12 @@ class Split:
     def __len__(self):
         return len(self.images)
 
-    def chosen(self, indices):
+    def chosen(self, indices: np.ndarray) -> "Split":
         """The images at some indices, int64 `(M,)`, as a `Split`; of `StoredImages` nothing is read."""
         images = self.images.chosen(indices) if isinstance(self.images, StoredImages) else self.images[indices]
         return Split(images, self.labels[indices], None if self.groups is None else self.groups[indices])
 
-    def resized(self, size):
+    def resized(self, size: int | tuple[int, int]) -> "Split":
         """The same with images of ``size`` x ``size`` pixels."""
         images = self.images.resized(size) if isinstance(self.images, StoredImages) else resize(self.images, size)
         return Split(images, self.labels, self.groups)
@@ -55,16 +55,16 @@ class SignsSet:
     validation: Split | None = None
 
     @property
-    def splits(self):
+    def splits(self) -> list["Split"]:
         """The splits that there are: training, test, and validation."""
         return [split for split in (self.train, self.test, self.validation) if split is not None]
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, ...]:
         """`(H, W, C)` of every image."""
         return tuple(self.train.images.shape[1:])
 
-    def resized(self, size):
+    def resized(self, size: int | tuple[int, int]) -> "SignsSet":
         """The same set with images of ``size`` x ``size`` pixels; itself where they are so already.
 
         Raises:
@@ -80,7 +80,7 @@ class SignsSet:
         validation = None if self.validation is None else self.validation.resized(size)
         return SignsSet(self.train.resized(size), self.test.resized(size), self.class_names, self.path, validation)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of the images and labels of its splits: equal for equal data, wherever it lies.
 
         Photographs that stay on the disk count by the bytes of their files, all others by their pixels.
@@ -88,7 +88,7 @@ class SignsSet:
         return fingerprint(self.splits)
 
 
-def fingerprint(splits):
+def fingerprint(splits) -> str:
     """SHA-256, in hexadecimal, of the images and labels of some splits; see `SignsSet.fingerprint`."""
     digest = hashlib.sha256()
     for split in splits:

@@ -17,6 +17,8 @@ import collections
 import contextlib
 import dataclasses
 import math
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import h5py
@@ -35,7 +37,7 @@ DEFAULT_FOLDER = "datasets"  # where the notebooks of the course keep the two fi
 _LAYOUT = f"a folder with {TRAIN_FILE} and {TEST_FILE}, or one .h5 file with the datasets of both"
 
 
-def load_signs(path=None, *, stream=None):
+def load_signs(path: str | PathLike | None = None, *, stream: bool | None = None) -> SignsSet:
     """Reads and checks a set in the SIGNS layout.
 
     Args:
@@ -93,7 +95,7 @@ def _has_side(path, prefix):
         return _key(prefix, "images") in list(file)
 
 
-def write_signs(path, train, test, class_names):
+def write_signs(path: str | PathLike, train: Split, test: Split, class_names: Sequence[str]) -> SignsSet:
     """Writes a set as a folder in the SIGNS layout: both files appear whole, or neither does.
 
     The same arrays give the same bytes, with checksums that HDF5 compares when it reads them; the format is that of HDF5 1.10
@@ -122,7 +124,7 @@ def write_signs(path, train, test, class_names):
             _write_split(test_file, "test", test, class_names)
     except (OSError, UnicodeEncodeError) as problem:
         raise DataError(f"The set cannot be written to {path}: {problem}") from None
-    return SignsSet(train, test, class_names, path)
+    return SignsSet(train, test, tuple(class_names), path)
 
 
 def _default_path():

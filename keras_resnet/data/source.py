@@ -1,14 +1,24 @@
 """An image set by its path, whatever it is there: the SIGNS layout, or class folders of photographs."""
 
+from os import PathLike
 from pathlib import Path
 
 from keras_resnet.data.folder import load_folder, load_folder_parts
 from keras_resnet.data.listing import entries, is_called_photo
+from keras_resnet.data.sets import SignsSet
 from keras_resnet.data.signs import TEST_FILE, TRAIN_FILE, load_sides, load_signs
 from keras_resnet.errors import DataError
 
 
-def load(path=None, *, size=None, test_fraction=None, groups=None, seed=0, stream=None):
+def load(
+    path: str | PathLike | None = None,
+    *,
+    size: int | tuple[int, int] | None = None,
+    test_fraction: float | None = None,
+    groups: str | PathLike | None = None,
+    seed: int = 0,
+    stream: bool | None = None,
+) -> SignsSet:
     """Reads an image set.
 
     Args:
@@ -26,7 +36,7 @@ def load(path=None, *, size=None, test_fraction=None, groups=None, seed=0, strea
     Raises:
         DataError: in one line.
     """
-    if is_photographs(path):
+    if path is not None and is_photographs(path):
         return load_folder(path, size=size, test_fraction=test_fraction, groups=groups, seed=seed, stream=stream)
     for name, value in (("test_fraction", test_fraction), ("groups", groups)):
         if value is not None:

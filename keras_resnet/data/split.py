@@ -9,7 +9,9 @@ _NEAR = 0.0003  # near enough: this far, root mean square over the classes, from
 _CANDIDATES = 500  # kinds of groups tried in exchange for one; more would be slow where thousands of groups all differ
 
 
-def split_indices(labels, fraction, *, groups=None, seed=0):
+def split_indices(
+    labels: np.ndarray, fraction: float, *, groups: np.ndarray | None = None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Chooses the images to hold out.
 
     Without groups, every class with n >= 2 images gives round(fraction * n) of them, at least one and at most n - 1;

@@ -8,12 +8,14 @@ An image depends on nothing but its digit, seed, split and number, so the same s
 """
 
 import colorsys
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from keras_resnet.data import hand
+from keras_resnet.data.sets import SignsSet
 from keras_resnet.errors import DataError
 
 CLASS_NAMES = ("0", "1", "2", "3", "4", "5")
@@ -35,7 +37,9 @@ class _Light(NamedTuple):
     tint: np.ndarray  # factors of red, green and blue
 
 
-def make_synthetic(path, *, seed=0, size=64, train_images=1080, test_images=120):
+def make_synthetic(
+    path: str | PathLike, *, seed: int = 0, size: int = 64, train_images: int = 1080, test_images: int = 120
+) -> SignsSet:
     """Draws the set and writes it to a folder in the SIGNS layout; the same arguments give the same bytes.
 
     Args:

@@ -1,9 +1,12 @@
 """A trained run as a function from photographs to probabilities, computed by the engine that is quickest here."""
 
 import logging
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from keras_resnet import evaluate
 from keras_resnet.deploy import cache, engines
@@ -41,7 +44,7 @@ class Predictor:
         DeployError: the engine is not installed, or the export cannot be made, or was changed.
     """
 
-    def __init__(self, run, *, engine: str = cache.AUTO, precision: str = engines.FLOAT):
+    def __init__(self, run: str | PathLike, *, engine: str = cache.AUTO, precision: str = engines.FLOAT) -> None:
         workdir = Workdir(run)
         self.engine, self.precision = cache.choose(engine, precision), precision
         self._answers = self._loaded(workdir, engine == cache.AUTO)
@@ -68,7 +71,7 @@ class Predictor:
         model = workdir.load_model()
         return lambda images: np.asarray(model.predict(images, batch_size=64, verbose=0))
 
-    def photo(self, photograph):
+    def photo(self, photograph: str | PathLike | Image.Image | np.ndarray) -> np.ndarray:
         """A photograph as the network takes it: uint8 `(H, W, 3)`.
 
         Raises:
@@ -76,7 +79,7 @@ class Predictor:
         """
         return self._preparation.photo(photograph)
 
-    def __call__(self, photographs):
+    def __call__(self, photographs: str | PathLike | Image.Image | np.ndarray | Sequence) -> np.ndarray:
         """Probabilities float32 `(N, classes)`; of one photograph, N is 1.
 
         Args:
@@ -91,7 +94,7 @@ class Predictor:
             return np.empty((0, len(self.class_names)), np.float32)
         return finite(self._answers(images))
 
-    def picture(self, photographs, out):
+    def picture(self, photographs: str | PathLike | Image.Image | np.ndarray | Sequence, out: str | PathLike) -> str | PathLike:
         """Draws photographs, the crop of each that the network sees, and the probabilities.
 
         Args:
@@ -99,7 +102,7 @@ class Predictor:
             out: the PNG to write.
 
         Returns:
-            `out`, as a `Path`.
+            ``out``.
 
         Raises:
             DataError: as `photo` and `evaluate.photos`.
@@ -113,7 +116,7 @@ class Predictor:
         ]
         return evaluate.photos(rows, self.class_names, out)
 
-    def unlike_training(self, image):
+    def unlike_training(self, image: np.ndarray) -> str | None:
         """Why a photo is unlike the training images, in words; None where it is not.
 
         Args:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ class RunRow:
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "log"}
 
 
-def compare(folder):
+def compare(folder: str | PathLike) -> tuple["RunRow", ...]:
     """The runs in a folder and the folders below it, the most accurate first, unfinished ones last.
 
     Args:

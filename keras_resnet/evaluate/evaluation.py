@@ -1,6 +1,8 @@
 """A run and a labelled set: what the run's network says of it, in numbers and as a page."""
 
 import dataclasses
+from collections.abc import Callable
+from os import PathLike
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import figures
-from keras_resnet.evaluate.metrics import finite, score, smoothed_floor
+from keras_resnet.evaluate.metrics import Scores, finite, score, smoothed_floor
 from keras_resnet.evaluate.page import html_report
 from keras_resnet.text import say
 from keras_resnet.workdir import IMAGES, Workdir
@@ -21,7 +23,9 @@ _COMPARED = 2000  # images, evenly spaced, that are compared with all that a run
 _NEEDED = ("class_names", "data.shape")  # of `run.json`, to read images as the run's network takes them
 
 
-def report(run, data, *, out=None, all_images=False, say=say):
+def report(
+    run: str | PathLike, data, *, out: str | PathLike | None = None, all_images: bool = False, say: Callable = say
+) -> Scores:
     """Evaluates a trained run on the test images of a set.
 
     Images that the run was trained on, or validated with, are recognised by what they show, wherever they lie.

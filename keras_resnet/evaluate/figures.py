@@ -4,6 +4,7 @@ Matplotlib is used through its objects alone: no pyplot, no global state, no dis
 """
 
 import math
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ import numpy as np
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import BLUE, FAINT, GRID, INK, NEUTRAL, ORANGE
-from keras_resnet.evaluate.metrics import percent
+from keras_resnet.evaluate.metrics import Scores, percent
 
 POINTS = 72  # in an inch
 SMALLEST = 5.5  # points of a letter, and of what a name in a column takes
 LONGEST_SIDE = 20  # inches
 
 
-def curves(log, path, test_accuracy=None, floor=None):
+def curves(log: dict, path: str | PathLike, test_accuracy: float | None = None, floor: float | None = None) -> str | PathLike:
     """Draws loss and accuracy over the epochs, and the learning rate where the log has it.
 
     Args:
@@ -52,7 +53,7 @@ def curves(log, path, test_accuracy=None, floor=None):
     return drawing.write(figure, path)
 
 
-def confusion(scores, path):
+def confusion(scores: Scores, path: str | PathLike) -> str | PathLike:
     """Draws the confusion matrix: counts, coloured by their share of the images of the true class.
 
     Args:
@@ -86,7 +87,7 @@ def confusion(scores, path):
     return drawing.write(figure, path)
 
 
-def mistakes(images, scores, path, limit=12):
+def mistakes(images: np.ndarray, scores: Scores, path: str | PathLike, limit: int = 12) -> str | PathLike | None:
     """Draws the wrong images of which the network was most certain.
 
     Args:

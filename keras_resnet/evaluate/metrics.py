@@ -1,6 +1,7 @@
 """Scores of a classifier on labelled images, from its probabilities alone."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,23 +72,23 @@ class Scores:
     mistakes: tuple[Mistake, ...]
 
     @property
-    def classes(self):
+    def classes(self) -> tuple[str, ...]:
         """The class names, in order."""
         return tuple(row.name for row in self.per_class)
 
     @property
-    def imbalanced(self):
+    def imbalanced(self) -> bool:
         """Whether the largest class has more than 1.5 times the images of the smallest that has any."""
         counts = [row.images for row in self.per_class if row.images]
         return max(counts) > IMBALANCE * min(counts)
 
     @property
-    def accuracy_text(self):
+    def accuracy_text(self) -> str:
         """Accuracy and interval for a reader: ``"95.8 % (90.6 to 98.2)"``."""
         low, high = (percent(bound, 1).removesuffix(" %") for bound in self.accuracy_interval)
         return f"{percent(self.accuracy, 1)} ({low} to {high})"
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """A plain dict that `json.dumps` takes; an undefined precision, recall or f1 is None."""
         return {
             "accuracy": self.accuracy,
@@ -102,7 +103,7 @@ class Scores:
         }
 
 
-def score(probabilities, labels, class_names):
+def score(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Scores:
     """Scores of a classifier.
 
     Args:
@@ -150,7 +151,7 @@ def smoothed_floor(smoothing, classes):
     return float(-(targets * np.log(targets)).sum())
 
 
-def finite(probabilities):
+def finite(probabilities: np.ndarray) -> np.ndarray:
     """Probabilities as they are.
 
     Raises:
@@ -161,7 +162,7 @@ def finite(probabilities):
     return probabilities
 
 
-def wilson_interval(correct, total, z=Z_95):
+def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, float]:
     """The Wilson score interval of a proportion, `(low, high)` in [0, 1].
 
     It stays inside [0, 1] and keeps close to its nominal coverage near 0 and 1, where the textbook interval fails:
@@ -188,7 +189,7 @@ def wilson_interval(correct, total, z=Z_95):
     return low, high
 
 
-def paired_interval(gained, lost, total, z=Z_95):
+def paired_interval(gained: int, lost: int, total: int, z: float = Z_95) -> tuple[float, float]:
     """An interval of the difference of two classifiers' accuracies on the same images, `(low, high)` in [-1, 1].
 
     Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine 24,

@@ -3,12 +3,13 @@
 import base64
 import math
 from html import escape
+from os import PathLike
 from pathlib import Path
 
 from keras_resnet import files
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate.drawing import is_clear
-from keras_resnet.evaluate.metrics import percent
+from keras_resnet.evaluate.metrics import Scores, percent
 from keras_resnet.version import __version__
 
 PIXELS_PER_PIXEL = 1.5  # figures are drawn at 144 dots an inch; a CSS pixel is 1/96 inch
@@ -84,7 +85,16 @@ footer { margin-top: 3rem; padding-top: .9rem; border-top: 1px solid var(--line)
 """
 
 
-def html_report(path, *, title, summary, scores, figures, log=None, settings=None):
+def html_report(
+    path: str | PathLike,
+    *,
+    title: str,
+    summary: dict,
+    scores: Scores,
+    figures: dict,
+    log: dict | None = None,
+    settings: dict | None = None,
+) -> str | PathLike:
     """Writes one HTML page on a trained network; it refers to nothing outside itself.
 
     Args:

@@ -1,6 +1,8 @@
 """A picture of photographs: each as it was taken, the crop that the network sees, and what the network says of it."""
 
 import textwrap
+from collections.abc import Sequence
+from os import PathLike
 
 import numpy as np
 
@@ -15,7 +17,7 @@ MOST_BARS = 12  # classes; of more, the most probable are drawn
 LONGEST_SIDE = 640  # pixels of a photograph as it is drawn
 
 
-def photos(rows, class_names, path):
+def photos(rows: Sequence, class_names: Sequence[str], path: str | PathLike) -> str | PathLike:
     """Draws one row a photograph: the photograph with the crop marked in its middle, the crop, the probabilities.
 
     Args:

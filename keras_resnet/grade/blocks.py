@@ -1,12 +1,13 @@
 """Checks of the two blocks."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import keras
 import numpy as np
 
 from keras_resnet.grade import calling, naming, reading, running, settings, structure, values
-from keras_resnet.grade.grading import graded
+from keras_resnet.grade.grading import Grade, graded
 from keras_resnet.grade.graph import Graph, opened
 from keras_resnet.grade.sentences import mistake
 from keras_resnet.grade.structure import Task
@@ -36,7 +37,7 @@ _NO_SCALE = "The batch normalisations have no gamma or no beta; the published ne
 _UNUSED = "{what} is computed and nothing goes on with it; it changes nothing."
 
 
-def check_identity_block(function):
+def check_identity_block(function: Callable) -> Grade:
     """Checks an identity block: its layers against the paper's, its values against the equations in NumPy.
 
     Args:
@@ -54,7 +55,7 @@ def check_identity_block(function):
     return _check(function, "identity")
 
 
-def check_conv_block(function):
+def check_conv_block(function: Callable) -> Grade:
     """Checks a convolutional block; see `check_identity_block`.
 
     Args:

@@ -6,8 +6,10 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields, replace
+from os import PathLike
 from pathlib import Path
 
 from keras_resnet.data.memory import free_memory
@@ -53,7 +55,16 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row))
 
 
-def grade_folder(folder, *, csv=None, html=None, jobs=None, seconds=120, megabytes=4096, say=print):
+def grade_folder(
+    folder: str | PathLike,
+    *,
+    csv: str | PathLike | None = None,
+    html: str | PathLike | None = None,
+    jobs: int | None = None,
+    seconds: float = 120,
+    megabytes: int = 4096,
+    say: Callable = print,
+) -> list["Row"]:
     """Grades every submission of a class.
 
     Each runs in a process of its own, in a folder of its own, and can neither read nor change anything of another: see

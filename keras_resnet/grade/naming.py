@@ -1,6 +1,6 @@
 """What layers are called: a mistake only where Keras refuses a network for it, else advice."""
 
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 from keras_resnet.grade.sentences import mistake
 
 _ADVICE = (
@@ -42,6 +42,6 @@ def advice(read, learner, task):
         return []
     convs = [part for part in read.main if part.kind == "conv"] + [part for part in read.shortcut if part.kind == "conv"]
     branches = ("1", "2", "3", "0")[: len(convs)]
-    places = [names.Place(task.stage, 0, branch, "conv") for branch in branches]
-    pairs = [(part.layer.name, names.layer_name("chollet", place)) for part, place in zip(convs, places, strict=True)]
+    places = [layer_names.Place(task.stage, 0, branch, "conv") for branch in branches]
+    pairs = [(part.layer.name, layer_names.layer_name("chollet", place)) for part, place in zip(convs, places, strict=True)]
     return [_ADVICE.format(here=here, there=there) for here, there in pairs if here != there][:1]

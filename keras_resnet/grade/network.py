@@ -1,10 +1,12 @@
 """The check of the whole network."""
 
+from collections.abc import Callable
+
 import keras
 
 from keras_resnet.grade import calling, network_structure, network_values, running, settings
 from keras_resnet.grade.blocks import check_conv_block, check_identity_block
-from keras_resnet.grade.grading import graded
+from keras_resnet.grade.grading import Grade, graded
 from keras_resnet.grade.graph import opened
 from keras_resnet.grade.network_reading import read_network
 from keras_resnet.grade.sentences import mistake
@@ -16,7 +18,7 @@ _MISSING = "the stem, four stages of 3, 4, 6 and 3 blocks, the average, the clas
 _CHECKS = {"identity": check_identity_block, "conv": check_conv_block}
 
 
-def check_resnet50(function):
+def check_resnet50(function: Callable) -> Grade:
     """Checks a function that builds ResNet-50: its layers against the published network's, its outputs against this package's.
 
     It is called twice: for images of 64 x 64 x 3 and 6 classes, and for another shape and another number of classes. Where a

@@ -5,12 +5,12 @@ from itertools import groupby
 
 from keras import layers
 
+from keras_resnet.architectures.catalog import resolve
 from keras_resnet.grade import structure
 from keras_resnet.grade.graph import producer
 from keras_resnet.grade.sentences import mistake
 from keras_resnet.grade.settings import constant_start, layer_mistakes
 from keras_resnet.models import ModelSpec
-from keras_resnet.models.catalog import resolve
 
 _POOLS = {"max_pool": "MaxPooling2D", "average_pool": "AveragePooling2D"}
 _MAXIMA = {"max_pool": "a MaxPooling2D", "global_max": "a GlobalMaxPooling2D"}

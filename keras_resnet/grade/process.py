@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from keras_resnet.errors import GradeError
@@ -62,7 +63,7 @@ class Limits:
     threads: int | None = None
 
 
-def grade_file(path, *, seconds=120, megabytes=4096):
+def grade_file(path: str | PathLike, *, seconds: float = 120, megabytes: int = 4096) -> FileGrade:
     """Checks the blocks and the network that a notebook or a module defines.
 
     Of the file, only definitions are run, and only those that the checked functions need: it does not train. They run in a

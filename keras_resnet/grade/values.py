@@ -137,7 +137,7 @@ class Fitted:
         return np.abs(received - expected).max(), np.abs(expected).max()
 
     def _present(self, norms):
-        """The weights, with 0 and 1 in place of what the learner's layers have not got."""
+        """The weights, with 0 and 1 in place of what the learner's layers lack."""
         biases = [b if conv.use_bias else np.zeros_like(b) for conv, b in zip(self.convs, self.weights.biases, strict=True)]
         norms = [
             (gamma if norm.scale else np.ones_like(gamma), beta if norm.center else np.zeros_like(beta), mean, variance)

@@ -57,13 +57,13 @@ class Setting:
         quick: whether it is the quick form.
         seed: of everything random.
         say: called with lines of progress.
-        shelf: what experiments of one call share: trained networks and image sets, by their key.
+        cache: what experiments of one call share: trained networks and image sets, by their key.
     """
 
     quick: bool = False
     seed: int = 0
     say: Callable = print
-    shelf: dict = field(default_factory=dict)
+    cache: dict = field(default_factory=dict)
 
     def generator(self, *more):
         """A `numpy.random.Generator` of this seed; other whole numbers give other streams."""
@@ -86,7 +86,7 @@ class Result:
         seeds: list of int.
         spread: dict of label -> ``mean``, ``low`` and ``high`` over the seeds.
         values: list of dicts, the measured values, one a seed.
-        seconds: list of floats, one a seed; what was taken from the shelf is not in them.
+        seconds: list of floats, one a seed; what was taken from the cache is not in them.
         machine, versions: dicts of what it was measured on and with.
     """
 
@@ -104,12 +104,12 @@ class Result:
     machine: dict
     versions: dict
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """A dict of plain values."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored):
+    def from_json(cls, stored: dict) -> "Result":
         """The result that `to_json` gave.
 
         Raises:
@@ -157,7 +157,7 @@ def plain(value):
     """A value of NumPy's and Python's types as JSON has them, numbers to seven significant digits.
 
     Raises:
-        LabError: a number that is not finite, which JSON has not got.
+        LabError: a number that is not finite, which JSON lacks.
     """
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}

@@ -1,7 +1,7 @@
 """The networks of the experiments, of the catalogue's own blocks: computed in NumPy, or taken apart as Keras models.
 
-A block of `keras_resnet.blocks` receives a maker. Here the maker computes: on vectors `(N, C)`, which are maps of one pixel, on
-which a 3x3 convolution with its zero padding is the matrix product with its middle tap.
+A block of `keras_resnet.blocks` receives a layer factory. Here the factory computes: on vectors `(N, C)`, which are maps of
+one pixel, on which a 3x3 convolution with its zero padding is the matrix product with its middle tap.
 """
 
 import copy
@@ -18,7 +18,7 @@ HE = 2.0  # variance of a weight times its fan-in (He et al. 2015, arXiv:1502.01
 GLOROT = 1.0  # the same where fan-in and fan-out are equal (Glorot and Bengio 2010, equation 12)
 
 
-class NumpyMaker:
+class NumpyLayers:
     """Computes the layers of a block, float64 `(N, C)`, on a tape; weights are drawn as they are met.
 
     Args:
@@ -135,7 +135,7 @@ def chain(x, kind, blocks, make, *, width=None):
         x: a `tape.Node`, `(N, C)`.
         kind: a name of `KINDS`.
         blocks: how many.
-        make: a `NumpyMaker`; whether it normalises is the kind's.
+        make: a `NumpyLayers`; whether it normalises is the kind's.
         width: filters of a bottleneck's inner layers; None for a quarter of C.
 
     Returns:

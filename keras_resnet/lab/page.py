@@ -2,6 +2,7 @@
 
 import re
 from html import escape
+from os import PathLike
 from pathlib import Path
 
 from keras_resnet.errors import LabError
@@ -28,7 +29,7 @@ blockquote { margin: .5rem 0; font-size: 1.05rem; }
 """
 
 
-def write_page(folder, *, again=False):
+def write_page(folder: str | PathLike, *, again: bool = False) -> Path:
     """Writes `lab.html` from the results `NAME.json` of a folder and the figures that are drawn from them.
 
     Args:

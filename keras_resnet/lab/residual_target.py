@@ -34,7 +34,7 @@ def measure(setting):
     return {"width": width, "batch": batch, "draws": draws, "nets": table}
 
 
-class _Pair(nets.NumpyMaker):
+class _Pair(nets.NumpyLayers):
     """The two convolutions of a basic block with weights that are given: kernels and biases by turns."""
 
     def __init__(self, parameters):

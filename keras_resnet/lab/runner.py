@@ -2,16 +2,25 @@
 
 import platform
 import time
+from collections.abc import Callable, Sequence
+from os import PathLike
 
 from keras_resnet.environment import cores, processor, versions
 from keras_resnet.errors import LabError, one_of
-from keras_resnet.lab.experiment import Setting, conclude
+from keras_resnet.lab.experiment import Result, Setting, conclude
 from keras_resnet.lab.page import write_page
 from keras_resnet.lab.registry import EXPERIMENTS
 from keras_resnet.lab.store import draw, write
 
 
-def run(names="all", *, quick=False, seed=0, out=None, say=print):
+def run(
+    names: str | Sequence[str] = "all",
+    *,
+    quick: bool = False,
+    seed: int | Sequence[int] = 0,
+    out: str | PathLike | None = None,
+    say: Callable = print,
+) -> list[Result]:
     """Runs experiments.
 
     Args:
@@ -33,22 +42,22 @@ def run(names="all", *, quick=False, seed=0, out=None, say=print):
         True
     """
     chosen, seeds = _chosen(names), _seeds(seed)
-    shelves = {seed: {} for seed in seeds}
+    caches: dict[int, dict] = {seed: {} for seed in seeds}
     results = []
     for experiment in chosen:
-        results.append(_run(experiment, quick, shelves, out, say))
+        results.append(_run(experiment, quick, caches, out, say))
         if out is not None:
             write_page(out)
     return results
 
 
-def _run(experiment, quick, shelves, out, say):
+def _run(experiment, quick, caches, out, say):
     """One experiment over all seeds; after each seed what there is is written, so that nothing measured is lost."""
     values, seconds, seeds = [], [], []
-    for seed, shelf in shelves.items():
+    for seed, cache in caches.items():
         say(f"{experiment.name}, seed {seed}")
         began = time.perf_counter()
-        values.append(experiment.measure(Setting(quick, seed, say, shelf)))
+        values.append(experiment.measure(Setting(quick, seed, say, cache)))
         seconds.append(time.perf_counter() - began)
         seeds.append(seed)
         result = conclude(experiment, quick, seeds, values, seconds, _machine())

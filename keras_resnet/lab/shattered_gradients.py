@@ -40,7 +40,7 @@ def measure(setting):
 def _slope(generator, kind, depth, width):
     """dy/dx at the points of the grid, `(POINTS,)`, in the protocol of the UDL notebook 11.1 but with He's variance."""
     x = tape.Node(np.arange(-2, 2, 4 / POINTS)[:, None])
-    make = nets.NumpyMaker(generator, gain=nets.HE, bias=nets.HE, constant_statistics=True)
+    make = nets.NumpyLayers(generator, gain=nets.HE, bias=nets.HE, constant_statistics=True)
     # One input: a first layer of variance 2/width, as the notebook's, keeps the input's size out of the matter.
     first = tape.Node(generator.normal(0, np.sqrt(nets.HE / width), (1, width)))
     offset = tape.Node(generator.normal(0, np.sqrt(nets.HE / width), width))

@@ -1,6 +1,7 @@
 """Results in a folder: `NAME.json`, and the figures that are drawn from it."""
 
 import json
+from os import PathLike
 from pathlib import Path
 
 from keras_resnet.errors import LabError
@@ -16,7 +17,7 @@ def write(result, folder):
         temporary.write_text(json.dumps(result.to_json(), separators=(",", ":")) + "\n", encoding="utf-8")
 
 
-def read(path):
+def read(path: str | PathLike) -> Result:
     """A stored result.
 
     Args:
@@ -37,7 +38,7 @@ def read(path):
     return Result.from_json(stored)
 
 
-def draw(result, folder):
+def draw(result: Result, folder: str | PathLike) -> list[Path]:
     """Draws the figures of a result, from its stored numbers alone.
 
     Args:
@@ -67,6 +68,6 @@ def _shrink(path):
         fewer.save(temporary, format="PNG", optimize=True, dpi=(drawing.DPI, drawing.DPI))
 
 
-def figures_of(result, folder):
+def figures_of(result: Result, folder: str | PathLike) -> list[Path]:
     """Where the figures of a result stand in a folder: a list of paths."""
     return [Path(folder) / f"{result.experiment}-{name}.png" for name in EXPERIMENTS[result.experiment].figures]

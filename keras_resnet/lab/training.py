@@ -20,7 +20,7 @@ from keras_resnet.data.synthetic import CLASS_NAMES, synthetic_splits
 from keras_resnet.environment import seed_everything
 from keras_resnet.models import recalibrate_batch_norm, resolve
 from keras_resnet.models.assemble import units
-from keras_resnet.models.maker import KerasMaker
+from keras_resnet.models.layer_factory import KerasLayers
 from keras_resnet.train import Recipe, training_model
 from keras_resnet.train.optimizer import compile_for
 
@@ -65,10 +65,10 @@ def recipe(setting):
 def images(setting):
     """The image set of a setting."""
     key = ("images", setting.quick)
-    if key not in setting.shelf:
+    if key not in setting.cache:
         counts = setting.choose((360, 180), (1080, 300))
-        setting.shelf[key] = Images(*synthetic_splits(setting.seed, size=SIZE, train_images=counts[0], test_images=counts[1]))
-    return setting.shelf[key]
+        setting.cache[key] = Images(*synthetic_splits(setting.seed, size=SIZE, train_images=counts[0], test_images=counts[1]))
+    return setting.cache[key]
 
 
 def untrained(setting, model, **choices):
@@ -79,7 +79,7 @@ def untrained(setting, model, **choices):
 
 
 def trained(setting, model, **choices):
-    """A network of the catalogue, trained; from the shelf where an experiment of the same call has trained it.
+    """A network of the catalogue, trained; from the cache where an experiment of the same call has trained it.
 
     Args:
         setting: a `Setting`.
@@ -90,11 +90,11 @@ def trained(setting, model, **choices):
         A `Trained`.
     """
     key = (model, tuple(sorted(choices.items())), setting.quick)
-    if key not in setting.shelf:
+    if key not in setting.cache:
         told = "".join(f", {name} {value}" for name, value in choices.items())
         setting.say(f"  training {model}{told}")
-        setting.shelf[key] = _train(setting, untrained(setting, model, **choices))
-    return setting.shelf[key]
+        setting.cache[key] = _train(setting, untrained(setting, model, **choices))
+    return setting.cache[key]
 
 
 def _train(setting, network):
@@ -182,7 +182,7 @@ def appended(start, way, count):
     spec = resolve("resnet20", **{**NARROW, "depths": depths}, zero_init_gamma=way != "plain")
     pool = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
     after = network.layers[network.layers.index(pool) :]
-    x, make = pool.input, KerasMaker(spec)
+    x, make = pool.input, KerasLayers(spec)
     for stage, index, unit in units(spec)[3:]:
         x = postact.basic_block(x, unit, make.at(stage, index), _WAYS[way], shortcut.add_then_activate)
     for layer in after:

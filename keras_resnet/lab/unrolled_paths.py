@@ -39,7 +39,7 @@ class _Function:
         return [node.value for node in self.make.weights]
 
 
-class _Kept(nets.NumpyMaker):
+class _Kept(nets.NumpyLayers):
     """Draws its two kernels when they are first met and keeps them."""
 
     def conv(self, x, branch, filters, kernel, *, stride=1, dilation=1, groups=1):

@@ -44,7 +44,7 @@ def measure(setting):
 def _one(generator, activation, kind, depth, width, images):
     """The norms of dJ/dW of the layers between the first and the last, and the saturation by activation."""
     gain = nets.HE if activation == "relu" else nets.GLOROT
-    make = nets.NumpyMaker(generator, gain=gain, activation=activation)
+    make = nets.NumpyLayers(generator, gain=gain, activation=activation)
     x = make.conv(tape.Node(generator.normal(size=(images, width))), "stem", width, 1)  # the first of the weight layers
     x = make.act(x, "stem")
     body = len(make.weights)

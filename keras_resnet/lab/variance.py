@@ -46,7 +46,7 @@ def measure(setting):
 def _one(generator, kind, width, batch):
     """`(3, BLOCKS + 1)`: second moment and variance of the activations, second moment of the gradient; of one draw."""
     x = tape.Node(generator.normal(size=(batch, width)))
-    outputs = nets.chain(x, kind, BLOCKS, nets.NumpyMaker(generator))
+    outputs = nets.chain(x, kind, BLOCKS, nets.NumpyLayers(generator))
     slope = generator.normal(size=(batch, width))
     slopes = tape.gradients(outputs[-1], outputs, slope)
     return (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from keras import layers
 
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 from keras_resnet.errors import ModelError
 from keras_resnet.models import graph
 
@@ -321,11 +321,11 @@ def _staged(blocks, strided_block):
 def _named(blocks):
     """The places that the names of the first convolutions tell, or None."""
     own = [block.convs[0].layer.name for block in blocks]
-    for grammar in names.GRAMMARS:
-        first = names.keras_name(names.layer_name(grammar, names.Place(2, 0, "1", "conv")))
+    for grammar in layer_names.GRAMMARS:
+        first = layer_names.keras_name(layer_names.layer_name(grammar, layer_names.Place(2, 0, "1", "conv")))
         if own[0] == first or own[0].endswith(f"_{first}"):
             prefix = own[0][: -len(first)]
-            places = [names.place_of(grammar, name.removeprefix(prefix)) for name in own]
+            places = [layer_names.place_of(grammar, name.removeprefix(prefix)) for name in own]
             if all(place and (place.branch, place.role) == ("1", "conv") for place in places) and places == sorted(places):
                 return places
     return None

@@ -1,8 +1,8 @@
-"""From a spec to a chain of blocks. What a layer is, the maker decides: a Keras layer (`build`) or a count (`count`)."""
+"""From a spec to a chain of blocks. What a layer is, the factory decides: a Keras layer (`build`) or a count (`count`)."""
 
 from dataclasses import dataclass
 
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 from keras_resnet.blocks import postact, preact, shortcut, stem
 from keras_resnet.blocks.unit import Unit
 
@@ -32,23 +32,23 @@ def assemble(x, spec, make):
     """The network without its head.
 
     Args:
-        x: images, a tensor `(N, H, W, C)` of the maker's kind.
+        x: images, a tensor `(N, H, W, C)` of the factory's kind.
         spec: a `ModelSpec`.
-        make: a maker.
+        make: a layer factory.
 
     Returns:
         The last feature map.
     """
     if spec.input_norm:
-        x = make.at(names.INPUT).norm(x, "1", gamma=False)
-    x = _STEMS[spec.stem](x, spec.stem_width, make.at(names.STEM), spec.stem_activated)
+        x = make.at(layer_names.INPUT).norm(x, "1", gamma=False)
+    x = _STEMS[spec.stem](x, spec.stem_width, make.at(layer_names.STEM), spec.stem_activated)
     order = _ORDERS[spec.order]
     for stage, index, unit in units(spec):
         here = make.at(stage, index)
         way = _shortcut(spec, index, unit, here.channels(x))
         x = order.blocks[spec.block](x, unit, here, way, order.join)
     if spec.order == "pre":
-        end = make.at(names.HEAD)
+        end = make.at(layer_names.HEAD)
         x = end.act(end.norm(x, "post"), "post")
     return x
 

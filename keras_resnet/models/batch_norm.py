@@ -26,7 +26,7 @@ def trained_batch_norms(model):
     return layers
 
 
-def set_batch_norm_momentum(model, momentum):
+def set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
     """Sets the momentum of every batch normalisation: the share of the running statistics kept at each step.
 
     Keras's 0.99 keeps half of the initial values (mean 0, variance 1) after 69 steps, which is two epochs of a thousand
@@ -36,7 +36,7 @@ def set_batch_norm_momentum(model, momentum):
         layer.momentum = float(momentum)
 
 
-def recalibrate_batch_norm(model, data, *, batch_size=64, steps=None):
+def recalibrate_batch_norm(model: keras.Model, data, *, batch_size: int = 64, steps: int | None = None) -> int:
     """Replaces every running mean and variance by its average over the batches of ``data``, the weights as they are.
 
     Running averages made during training mix statistics of older weights (and, in short runs, of the initial values).

@@ -1,38 +1,39 @@
 """From a name of the catalogue to a `keras.Model`."""
 
 import os
+from os import PathLike
 
 import keras
 
 from keras_resnet import environment
+from keras_resnet.architectures.catalog import resolve
 from keras_resnet.errors import ModelError
 from keras_resnet.fast import accelerate
 from keras_resnet.models.assemble import assemble
-from keras_resnet.models.catalog import resolve
 from keras_resnet.models.head import classify, pool
 from keras_resnet.models.inputs import image_input, model_inputs
-from keras_resnet.models.maker import KerasMaker
+from keras_resnet.models.layer_factory import KerasLayers
 from keras_resnet.models.pretrained import choose, split
 
 
 def create_model(
-    model,
+    model: str,
     /,
     *,
-    lineage=None,
-    input_shape=None,
+    lineage: str | None = None,
+    input_shape: tuple | None = None,
     input_tensor=None,
-    classes=None,
-    include_top=True,
-    pooling=None,
-    classifier_activation="softmax",
-    weights=None,
-    head="require",
-    stem="require",
-    dtype=None,
-    name=None,
+    classes: int | None = None,
+    include_top: bool = True,
+    pooling: str | None = None,
+    classifier_activation: str | None = "softmax",
+    weights: str | PathLike | None = None,
+    head: str = "require",
+    stem: str = "require",
+    dtype: str | None = None,
+    name: str | None = None,
     **choices,
-):
+) -> keras.Model:
     """Builds a network of the catalogue.
 
     The network does not scale pixels: it computes with what it is given.
@@ -79,7 +80,7 @@ def create_model(
     top = {"include_top": include_top, "classes": classes}
     pretrained = choose(weights, model=model, lineage=spec.lineage, **top, **loading)
     images = image_input(input_tensor, input_shape, spec.input_size if include_top else None, name=name and f"{name}_input")
-    make = KerasMaker(spec, prefix=name, dtype=dtype, classes=classes)
+    make = KerasLayers(spec, prefix=name, dtype=dtype, classes=classes)
     x = assemble(images, spec, make)
     x = classify(x, spec, make, classes, classifier_activation) if include_top else pool(x, make, pooling)
     network = keras.Model(model_inputs(images), x, name=name or model)

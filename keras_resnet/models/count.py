@@ -1,16 +1,16 @@
 """Parameters and multiply-adds of a network, read off its spec without a framework.
 
-The blocks are the ones that build the network: they are given a maker that adds up instead of making layers, and shapes instead
-of tensors.
+The blocks are the ones that build the network: they are given a layer factory that adds up instead of making layers, and
+shapes instead of tensors.
 """
 
 from dataclasses import dataclass, replace
 
+from keras_resnet.architectures.catalog import CATALOG, list_models, resolve
+from keras_resnet.architectures.lineages import LINEAGES
 from keras_resnet.errors import ModelError
 from keras_resnet.models.assemble import assemble
-from keras_resnet.models.catalog import CATALOG, list_models, resolve
 from keras_resnet.models.head import classify
-from keras_resnet.models.lineages import LINEAGES
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def table(pattern="*"):
 
 
 class _Counter:
-    """A maker (`maker.KerasMaker`) that adds up; its tensors are `Map`s."""
+    """A layer factory (`layer_factory.KerasLayers`) that adds up; its tensors are `Map`s."""
 
     def __init__(self, spec):
         self.spec = spec

@@ -44,7 +44,7 @@ class Frozen:
         )
 
 
-def freeze(model, until="stage4", *, prefix=None):
+def freeze(model: keras.Model, until: str = "stage4", *, prefix: str | None = None) -> Frozen:
     """Freezes a network from its input to a stage, that stage included, and makes all that follows trainable.
 
     It sets ``trainable`` on layers, which also keeps frozen batch normalisation in inference mode: Keras 3 lets it overrule
@@ -64,7 +64,7 @@ def freeze(model, until="stage4", *, prefix=None):
         A `Frozen`; print it.
 
     Raises:
-        ModelError: not a ResNet, several of them without ``prefix``, or a stage that it has not got.
+        ModelError: not a ResNet, several of them without ``prefix``, or a stage that it lacks.
 
     Example:
         >>> print(freeze(ResNet50(weights=None, input_shape=(64, 64, 3), classes=6), until="stage4"))

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 import keras
 
+from keras_resnet.architectures.catalog import CATALOG, resolve
+from keras_resnet.architectures.labels import LABELS, in_words
+from keras_resnet.architectures.lineages import ALL, LINEAGES
+from keras_resnet.architectures.spec import FIELDS, ModelSpec
 from keras_resnet.errors import ModelError
 from keras_resnet.models.anatomy import take_apart
-from keras_resnet.models.catalog import CATALOG, resolve
-from keras_resnet.models.lineages import ALL, LINEAGES
 from keras_resnet.models.reading import branches, read
-from keras_resnet.models.spec import FIELDS, ModelSpec
-from keras_resnet.models.words import LABELS, in_words
 
 # Fields that leave the outputs as they are for given weights: names, order of layers, and what matters in training alone.
 _NEUTRAL = {"pads", "momentum", "initializer", "shortcut_first", "grammar", "numbered", "head", "softmax_layer"}
@@ -75,7 +75,9 @@ class Identity:
     choices: dict = field(repr=False)
     _biased: tuple = field(repr=False, default=ALL)
 
-    def differences(self, other, lineage=None):
+    def differences(
+        self, other: "str | keras.Model | Identity | ModelSpec", lineage: str | None = None
+    ) -> tuple["Difference", ...]:
         """How this network differs from another.
 
         Args:
@@ -109,7 +111,7 @@ class Identity:
         return f"{self.name} of lineage {self.lineage}; {facts}. {source}." + (listed and f" It differs in{listed}")
 
 
-def identify(model, *, prefix=None):
+def identify(model: keras.Model, *, prefix: str | None = None) -> Identity:
     """Which ResNet a network is: a row of the catalogue and a lineage, or the nearest.
 
     It is read off the graph: kernels, strides, padding, epsilon, biases, order. Layer names matter only where nothing else
@@ -162,7 +164,7 @@ def identify(model, *, prefix=None):
     )
 
 
-def differences(one, other):
+def differences(one: keras.Model | Identity, other: keras.Model | Identity | ModelSpec | str) -> tuple["Difference", ...]:
     """How two networks differ: a tuple of `Difference`.
 
     Args:

@@ -26,7 +26,7 @@ def class_names():
     return [tuple(rows[str(number)]) for number in range(CLASSES)]
 
 
-def decode_predictions(probabilities, top=5):
+def decode_predictions(probabilities: np.ndarray, top: int = 5) -> list[list[tuple]]:
     """Names the likeliest classes of ImageNet, without a download.
 
     Args:

@@ -41,7 +41,7 @@ MODES = {
 }
 
 
-def preprocess_input(images, mode="caffe", *, check=True):
+def preprocess_input(images, mode: str = "caffe", *, check: bool = True):
     """Prepares pixels for a network; the argument is left as it is.
 
     Args:
@@ -109,7 +109,7 @@ def _values(images):
 
         if torch.compiler.is_compiling():
             return None
-        images = images.float() if images.dtype == torch.bfloat16 else images  # which NumPy has not got
+        images = images.float() if images.dtype == torch.bfloat16 else images  # which NumPy lacks
         try:
             return images.detach().cpu().numpy()
         except (RuntimeError, TypeError):  # on "meta", in tracing, in a transform of torch.func

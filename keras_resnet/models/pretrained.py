@@ -3,9 +3,9 @@
 import os
 from dataclasses import dataclass, field
 
+from keras_resnet.architectures.spec import CHOICES
 from keras_resnet.errors import ModelError, WeightsError, one_of
-from keras_resnet.models.spec import CHOICES
-from keras_resnet.weights.registry import KNOWN_FILES, KnownFile
+from keras_resnet.weights.known_files import KNOWN_FILES, KnownFile
 
 IMAGENET = "imagenet"
 # What messages of `weights.load` advise and no network takes -> what to do instead: its own ``lineage`` names a network.

@@ -4,9 +4,9 @@ import math
 
 from keras import initializers, layers
 
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
+from keras_resnet.architectures.lineages import ALL
 from keras_resnet.models.anatomy import NORMS
-from keras_resnet.models.lineages import ALL
 
 _INITIALIZERS = {"GlorotUniform": "glorot_uniform", "HeNormal": "he_normal", "HeUniform": "he_uniform"}
 
@@ -33,42 +33,42 @@ def read(anatomy):
 
 def branches(anatomy):
     """The branches whose convolutions can have a bias, in the order of `lineages.ALL`."""
-    present = {place.branch if place.stage != names.STEM else "stem" for place, step in _convolutions(anatomy)}
+    present = {place.branch if place.stage != layer_names.STEM else "stem" for place, step in _convolutions(anatomy)}
     return tuple(branch for branch in ALL if branch in present)
 
 
 def places(anatomy):
-    """The convolutions, normalisations, additions and the classifier: pairs of `names.Place` and step."""
+    """The convolutions, normalisations, additions and the classifier: pairs of `layer_names.Place` and step."""
     found = list(_convolutions(anatomy))
-    found += _norms(anatomy.stem, _of(anatomy.stem, layers.Conv2D), anatomy, names.STEM, 0)
+    found += _norms(anatomy.stem, _of(anatomy.stem, layers.Conv2D), anatomy, layer_names.STEM, 0)
     for block in anatomy.blocks:
         found += _norms(block.steps, block.convs, anatomy, block.stage, block.index, block.shortcut)
         if block.join is not None:
-            found.append((names.Place(block.stage, block.index, "out", "add"), block.join))
-    found += [(names.Place(names.HEAD, 0, "post", "norm"), step) for step in _of(anatomy.head, NORMS)]
-    found += [(names.Place(names.HEAD, 0, "1", "dense"), step) for step in _of(anatomy.head, layers.Dense)[:1]]
+            found.append((layer_names.Place(block.stage, block.index, "out", "add"), block.join))
+    found += [(layer_names.Place(layer_names.HEAD, 0, "post", "norm"), step) for step in _of(anatomy.head, NORMS)]
+    found += [(layer_names.Place(layer_names.HEAD, 0, "1", "dense"), step) for step in _of(anatomy.head, layers.Dense)[:1]]
     return found
 
 
 def _convolutions(anatomy):
     for number, step in enumerate(_of(anatomy.stem, layers.Conv2D), start=1):
-        yield names.Place(names.STEM, 0, str(number), "conv"), step
+        yield layer_names.Place(layer_names.STEM, 0, str(number), "conv"), step
     for block in anatomy.blocks:
         for number, step in enumerate(block.convs, start=1):
-            yield names.Place(block.stage, block.index, str(number), "conv"), step
+            yield layer_names.Place(block.stage, block.index, str(number), "conv"), step
         for step in block.projection:
-            yield names.Place(block.stage, block.index, "0", "conv"), step
+            yield layer_names.Place(block.stage, block.index, "0", "conv"), step
 
 
 def _norms(steps, convs, anatomy, stage, index, shortcut=()):
     for step in _of(steps, NORMS):
         number = sum(1 for conv in convs if step.behind >> conv.index & 1)
-        if stage == names.STEM:
-            yield names.Place(names.STEM if number else names.INPUT, 0, str(number or 1), "norm"), step
+        if stage == layer_names.STEM:
+            yield layer_names.Place(layer_names.STEM if number else layer_names.INPUT, 0, str(number or 1), "norm"), step
         elif step in shortcut:
-            yield names.Place(stage, index, "0", "norm"), step
+            yield layer_names.Place(stage, index, "0", "norm"), step
         else:
-            yield names.Place(stage, index, str(number) if number else "pre", "norm"), step
+            yield layer_names.Place(stage, index, str(number) if number else "pre", "norm"), step
 
 
 def _topology(anatomy, norms):
@@ -141,7 +141,9 @@ def _stem(anatomy):
     found = {
         "stem": kind or f"convolutions of sides {', '.join(map(str, kernels)) or 'none'} and {len(pools)} pools",
         "stem_width": convs[-1].layer.filters if convs else 0,
-        "input_norm": any(place.stage == names.INPUT for place, _ in _norms(anatomy.stem, convs, anatomy, names.STEM, 0)),
+        "input_norm": any(
+            place.stage == layer_names.INPUT for place, _ in _norms(anatomy.stem, convs, anatomy, layer_names.STEM, 0)
+        ),
     }
     if convs and convs[0].layer.strides != (1, 1):
         found["stem_padding"] = "same" if convs[0].layer.padding == "same" else "explicit"
@@ -200,7 +202,7 @@ def _numbers(anatomy, norms):
 def _bias(anatomy):
     with_bias, without = set(), set()
     for place, step in _convolutions(anatomy):
-        branch = "stem" if place.stage == names.STEM else place.branch
+        branch = "stem" if place.stage == layer_names.STEM else place.branch
         (with_bias if step.layer.use_bias else without).add(branch)
     words = {branch: f"some of {branch}" for branch in with_bias & without}
     return tuple(words.get(branch, branch) for branch in ALL if branch in with_bias)
@@ -217,19 +219,19 @@ def _names(anatomy):
     """The grammar of most layer names, behind a prefix or not, and the stages whose blocks it numbers."""
     named = [(place, step.layer.name) for place, step in places(anatomy)]
     best, grammar, prefix = 0, "another", ""
-    for candidate in names.GRAMMARS:
-        first = names.keras_name(names.layer_name(candidate, names.Place(names.STEM, 0, "1", "conv")))
+    for candidate in layer_names.GRAMMARS:
+        first = layer_names.keras_name(layer_names.layer_name(candidate, layer_names.Place(layer_names.STEM, 0, "1", "conv")))
         own = named[0][1]
         before = own[: -len(first)] if own.endswith(f"_{first}") else ""
-        fits = sum(1 for place, name in named if names.place_of(candidate, name.removeprefix(before)) == place)
+        fits = sum(1 for place, name in named if layer_names.place_of(candidate, name.removeprefix(before)) == place)
         if fits > best and 2 * fits > len(named):
             best, grammar, prefix = fits, candidate, before
-    if "{label}" not in str(names.GRAMMARS.get(grammar)):
+    if "{label}" not in str(layer_names.GRAMMARS.get(grammar)):
         return {"grammar": grammar}
     numbered = {
         place.stage
         for place, name in named
-        if place.block and names.layer_name(grammar, place, numbered=(place.stage,)) == name.removeprefix(prefix)
+        if place.block and layer_names.layer_name(grammar, place, numbered=(place.stage,)) == name.removeprefix(prefix)
     }
     return {"grammar": grammar, "numbered": tuple(sorted(numbered))}
 

@@ -61,7 +61,7 @@ class TrainEvalGap:
         )
 
 
-def check_train_eval_gap(model, x, y):
+def check_train_eval_gap(model: keras.Model, x, y) -> TrainEvalGap:
     """Runs one batch in training and in inference mode and says whether batch normalisation parts the two.
 
     The loss is the one that the model is compiled with (the mean over the batch, without penalties on weights), else what its

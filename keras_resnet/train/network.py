@@ -5,9 +5,9 @@ from pathlib import Path
 
 import keras
 
+from keras_resnet.architectures.catalog import CATALOG
 from keras_resnet.errors import RunError, one_of
 from keras_resnet.models import create_model, freeze, resolve, set_batch_norm_momentum
-from keras_resnet.models.catalog import CATALOG
 from keras_resnet.models.preprocess import MODES
 from keras_resnet.train.optimizer import compile_for
 from keras_resnet.train.remat import recompute

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import keras
 
 from keras_resnet import environment
+from keras_resnet.environment import seed_everything
 from keras_resnet.errors import DataError, RunError
 from keras_resnet.models.inputs import MINIMUM_SIZE
-from keras_resnet.environment import seed_everything
 from keras_resnet.train.distribute import Crew, check_parts
 from keras_resnet.train.images import Images, read
 from keras_resnet.train.memory import check_memory
@@ -107,7 +107,9 @@ def _check_crew(crew, images, chosen):
             if own[name] != theirs[name] and name == "images":
                 raise DataError(f"The images in {images.signs.path} are not those that process {index} reads from there")
             if own[name] != theirs[name]:
-                raise RunError(f"{name}: expected the same in all processes, received {own[name]} here and {theirs[name]} in {index}")
+                raise RunError(
+                    f"{name}: expected the same in all processes, received {own[name]} here and {theirs[name]} in {index}"
+                )
 
 
 def _check_settings(recipe, options):
@@ -118,7 +120,8 @@ def _check_settings(recipe, options):
             "numbers: name a run or a weight file with --weights, or freeze nothing with --freeze none"
         )
     if options.tensorboard and keras.backend.backend() != "tensorflow":
-        raise RunError(f"tensorboard: expected the backend tensorflow, which writes its logs, received {keras.backend.backend()}")
+        backend = keras.backend.backend()
+        raise RunError(f"tensorboard: expected the backend tensorflow, which writes its logs, received {backend}")
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise RunError(
             "tensorboard: TensorFlow writes its logs by the package tensorboard, which is not installed; "

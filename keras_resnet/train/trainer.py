@@ -173,8 +173,7 @@ def _disk_faults_told(workdir, record):
             raise
         reason = getattr(problem, "strerror", None) or " ".join(str(problem).split())
         raise RunError(
-            f"{workdir.path} cannot be written to: {reason}; {_kept(workdir)}; once that is mended go on with "
-            f"{again(record)}"
+            f"{workdir.path} cannot be written to: {reason}; {_kept(workdir)}; once that is mended go on with {again(record)}"
         ) from problem
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_resnet.names import Place
-from keras_resnet.weights.stored import StoredTensor
+from keras_resnet.architectures.layer_names import Place
+from keras_resnet.weights.weight_file import StoredTensor
 
 
 def convolutions(tensors):
@@ -12,7 +12,7 @@ def convolutions(tensors):
 
 
 def with_zero_biases(tensors, wanted):
-    """Zeros for the biases that a network without any has not got; a network with biases in its blocks is left as it is.
+    """Zeros for the biases that a network without any lacks; a network with biases in its blocks is left as it is.
 
     Args:
         tensors: `Place` -> role -> `StoredTensor`.

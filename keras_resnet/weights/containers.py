@@ -13,9 +13,9 @@ import h5py
 from keras_resnet.errors import WeightsError
 from keras_resnet.files import HDF5_SIGNATURE, describe, open_hdf5
 from keras_resnet.weights import hdf5, torch_files
-from keras_resnet.weights.arguments import check_path
 from keras_resnet.weights.graph import LONGEST, has_class, layers_of
-from keras_resnet.weights.stored import FAULTS, FLOOR, PROPORTION, guarded
+from keras_resnet.weights.path_checks import check_path
+from keras_resnet.weights.weight_file import FAULTS, FLOOR, PROPORTION, guarded
 from keras_resnet.workdir import Workdir
 
 _MEMBER = "model.weights.h5"
@@ -24,7 +24,7 @@ _EXPECTED = "expected HDF5, .keras, .safetensors or a file of torch.save"
 
 @contextlib.contextmanager
 def opened(path):
-    """A weight file as a `stored.Stored`, to be read while it is open. The file's name decides nothing.
+    """A weight file as a `weight_file.Stored`, to be read while it is open. The file's name decides nothing.
 
     Raises:
         WeightsError: not there, damaged, not a weight file.

@@ -5,16 +5,21 @@ import math
 import os
 import shutil
 import warnings
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from keras_resnet.errors import WeightsError, one_of
 from keras_resnet.weights import containers, detect, tensors
-from keras_resnet.weights.arguments import check_model_and_path, check_names_a_file, check_paths
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.hdf5_write import write_texts
 from keras_resnet.weights.output import CONTAINERS, Output, end_of, numbers, put, with_errors_of
+from keras_resnet.weights.path_checks import check_model_and_path, check_names_a_file, check_paths
 from keras_resnet.weights.report import WriteReport
-from keras_resnet.weights.stored import Stored, StoredTensor
+from keras_resnet.weights.weight_file import Stored, StoredTensor
 from keras_resnet.weights.write import check_target, foreign, rendered, said_of
+
+if TYPE_CHECKING:
+    import keras
 
 # Function -> what it can be told to write all the same: another lineage, and numbers that are not finite.
 _ADVICE = {
@@ -29,7 +34,7 @@ _ADVICE = {
 }
 
 
-def save(model, path, *, dialect=None, lineage="require"):
+def save(model: "keras.Model", path: str | PathLike, *, dialect: str | None = None, lineage="require") -> WriteReport:
     """Saves the weights of a `keras.Model`.
 
     Args:
@@ -63,7 +68,15 @@ def save(model, path, *, dialect=None, lineage="require"):
     return _written(file, path, dialect or "torchvision", _whose(model, file), "save", ignore=lineage == "ignore")
 
 
-def convert(source, target, dialect, *, lineage="require", kernels=None, nonfinite="refuse"):
+def convert(
+    source: str | PathLike,
+    target: str | PathLike,
+    dialect: str,
+    *,
+    lineage: str = "require",
+    kernels: str | None = None,
+    nonfinite: str = "refuse",
+) -> WriteReport:
     """Writes a weight file of any known library in another dialect. No framework is needed.
 
     Args:

@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 
-from keras_resnet.names import INPUT, STEM, Place
+from keras_resnet.architectures import facts as known_facts
+from keras_resnet.architectures.facts import Facts
+from keras_resnet.architectures.layer_names import INPUT, STEM, Place
+from keras_resnet.weights.ambiguity import open_places
 from keras_resnet.weights.dialect import is_head_alone
-from keras_resnet.weights.dialects import CLASSIFIER, LINEAGE_FACTS, PREACT_FACTS, TARGETS, Facts
+from keras_resnet.weights.dialects import CLASSIFIER, TARGETS
 from keras_resnet.weights.graph import leaves
-from keras_resnet.weights.readings import open_places
 
 # Further lineages whose layers have the names of a lineage; a saved graph tells them apart.
 _KIN = {"chollet": ("keras_v2", "coursera", "caffe", "broad"), "broad": ("caffe", "chollet"), "keras": ("he",)}
@@ -53,7 +55,7 @@ def detect(file):
 
 def _departures(said):
     """The facts that a file of this package states beside its lineage; what is none of ours counts for nothing."""
-    rows = [*LINEAGE_FACTS.values(), *PREACT_FACTS.values()]
+    rows = [row for order in ("post", "pre") for row in known_facts.facts_by_lineage(order).values()]
     words = {name: said.get(name) for name in ("stride", "pool", "stem")}
     known = {name: word for name, word in words.items() if any(getattr(row, name) == word for row in rows)}
     epsilon = said.get("epsilon", "")
@@ -62,7 +64,7 @@ def _departures(said):
 
 def facts_by_lineage(keys):
     """Lineage -> `Facts`, of the kind of network that has such places."""
-    return PREACT_FACTS if is_preact(keys) else LINEAGE_FACTS
+    return known_facts.facts_by_lineage(order_of(keys))
 
 
 def _dialect(file, lineage, stated=False):
@@ -76,6 +78,11 @@ def _dialect(file, lineage, stated=False):
 def _completed(stated, known):
     """What is stated, and for the rest what is known of the lineage. Names tell a padded pool, not how it is padded."""
     return Facts(**{name: value if value is not None else getattr(known, name) for name, value in vars(stated).items()})
+
+
+def order_of(keys):
+    """The order of operations of a network with such places, as `ModelSpec.order`; the end of a branch leaves no trace."""
+    return "pre" if is_preact(keys) else "post"
 
 
 def is_preact(keys):

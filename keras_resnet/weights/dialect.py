@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from keras_resnet.architectures.layer_names import GRAMMARS, HEAD, STEM, Place, keras_name, layer_name, place_of
 from keras_resnet.errors import WeightsError
-from keras_resnet.names import GRAMMARS, HEAD, STEM, Place, keras_name, layer_name, place_of
 from keras_resnet.weights.dialects import CLASSIFIER, DIALECTS, TORCH_NORM, VOCABULARIES
 from keras_resnet.weights.graph import sources
-from keras_resnet.weights.order import readings_in_order
-from keras_resnet.weights.stored import StoredTensor
+from keras_resnet.weights.numbered_layers import readings_in_order
+from keras_resnet.weights.weight_file import StoredTensor
 
 _COUNTED = re.compile(r"(?:.*/)?(conv2d|convolution2d|batch_?normalization|dense)(?:_\d+)?")
 _KERAS1_WORD = re.compile(r"(?:.*_)?(W|b|gamma|beta|running_mean|running_std)(?:_\d+)?(?::\d+)?")
@@ -46,7 +46,7 @@ def translate(layers):
         `(layer name -> role -> StoredTensor, the vocabulary's name, whether kernels were channels first)`.
 
     Raises:
-        WeightsError: a word that the vocabulary has not got.
+        WeightsError: a word that the vocabulary lacks.
     """
     words = {word for weights in layers.values() for word in weights}
     plain = {word.partition(":")[0] for word in words}

@@ -67,7 +67,7 @@ class Difference:
         return "\n".join(lines)
 
 
-def diff(a, b, *, kernels=None):
+def diff(a, b, *, kernels=None) -> Difference:
     """Compares two weight files of any known library, layer by layer by their place in the network.
 
     Args:
@@ -97,14 +97,14 @@ def diff(a, b, *, kernels=None):
                     found.append(_largest(ours[key][role].read(), theirs[key][role].read()))
             if found:
                 largest[name] = max(found)
-        alone = [_alone(ours, theirs, files[0].names), _alone(theirs, ours, {**files[1].names, **files[0].names})]
+        only_a, only_b = _alone(ours, theirs, files[0].names), _alone(theirs, ours, {**files[1].names, **files[0].names})
         one, other = (detect.detect(file) for file in files)
     lineages, differ_in = (one.lineage, other.lineage), tuple(one.facts.differences(other.facts))
-    return Difference(str(a), str(b), lineages, *alone, tuple(reshaped), largest, zeros, differ_in)
+    return Difference(str(a), str(b), lineages, only_a, only_b, tuple(reshaped), largest, zeros, differ_in)
 
 
 def _drop_zero_biases(ours, theirs):
-    """Takes the biases out of ``ours`` that are zero and that ``theirs`` has not got; returns how many."""
+    """Takes the biases out of ``ours`` that are zero and that ``theirs`` lacks; returns how many."""
     dropped = 0
     for key in convolutions(ours):
         if key in theirs and "bias" in ours[key] and "bias" not in theirs[key] and not np.any(ours[key]["bias"].read()):

@@ -4,16 +4,17 @@ import contextlib
 import os
 import sys
 import time
+from os import PathLike
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from keras_resnet import files, locks
 from keras_resnet.errors import WeightsError
 from keras_resnet.text import visible
-from keras_resnet.weights import download, registry
+from keras_resnet.weights import download, known_files
 
 
-def fetch(name, folder=None, *, url=None):
+def fetch(name: str, folder: str | PathLike | None = None, *, url: str | None = None) -> Path:
     """Returns the path of a known weight file, and downloads it first where it is not there.
 
     A file that is there is used if its hash is the published one: in the folder, or, where none is given, among those that
@@ -31,7 +32,7 @@ def fetch(name, folder=None, *, url=None):
         WeightsError: an unknown name; a file of another content; no connection: the message names url, hash and the path to
             which a file that was brought by other means belongs.
     """
-    row = registry.find(name)
+    row = known_files.find(name)
     url = row.url if url is None else url
     if urlsplit(url).scheme not in ("http", "https"):
         raise WeightsError(f"{name}: expected a url of http or https, received {url}")
@@ -71,7 +72,7 @@ def _keras_models():
 
 def _elsewhere(row):
     """Where else it may lie: under another name of the same file, or where Keras puts it."""
-    twins = [twin for twin in registry.KNOWN_FILES.values() if twin.digest == row.digest and twin is not row]
+    twins = [twin for twin in known_files.KNOWN_FILES.values() if twin.digest == row.digest and twin is not row]
     return [*(cache_folder() / twin.file_name for twin in twins), _keras_models() / row.published_name]
 
 
@@ -91,7 +92,7 @@ def _found(row, path, elsewhere):
 
 
 def _received(row, path):
-    return registry.digest_of(path, row.digest[0])
+    return known_files.digest_of(path, row.digest[0])
 
 
 def _check(row, path, advice):

@@ -3,7 +3,7 @@
 Keras 1 and 2, and Keras 3 for whole models under a name that ends in .h5: a group a layer.
 
     /                     attributes layer_names, backend, keras_version; in a whole model, of the group model_weights;
-                          and, in files of this package, those of `stored.ORIGIN`
+                          and, in files of this package, those of `weight_file.ORIGIN`
     /conv1                attribute weight_names = [b"conv1/kernel:0", b"conv1/bias:0"]
     /conv1/conv1/kernel:0 dataset float32 (7, 7, 3, 64)
 
@@ -21,9 +21,9 @@ import h5py
 import numpy as np
 
 from keras_resnet.errors import WeightsError
-from keras_resnet.weights.attributes import Attributes
 from keras_resnet.weights.graph import group_names, layers_of
-from keras_resnet.weights.stored import ORIGIN, Stored, StoredTensor, check_size, guarded
+from keras_resnet.weights.hdf5_attributes import Attributes
+from keras_resnet.weights.weight_file import ORIGIN, Stored, StoredTensor, check_size, guarded
 
 # Class of a layer, as Keras 3 spells its group -> its variables by number; a batch normalisation of three has no gamma.
 VARIABLES = {

@@ -2,14 +2,20 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from os import PathLike
+from typing import TYPE_CHECKING
 
+from keras_resnet.architectures.layer_names import Place
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.names import Place
-from keras_resnet.weights import containers, detect, kinship, readings, registry, tensors, topology
-from keras_resnet.weights.arguments import check_model_and_path
+from keras_resnet.weights import ambiguity, compatibility, containers, detect, known_files, tensors, topology
 from keras_resnet.weights.dialect import is_head_alone
 from keras_resnet.weights.dialects import CLASSIFIER
+from keras_resnet.weights.path_checks import check_model_and_path
+from keras_resnet.weights.report import LoadReport
 from keras_resnet.weights.stem import STEMS, first_kernel, only_channels_differ
+
+if TYPE_CHECKING:
+    import keras
 
 _NONFINITE = ("refuse", "warn")
 
@@ -41,7 +47,16 @@ class WeightsInfo:
     evidence: tuple
 
 
-def load(model, path, *, head="require", stem="require", lineage="require", kernels=None, nonfinite="refuse"):
+def load(
+    model: "keras.Model",
+    path: str | PathLike,
+    *,
+    head: str = "require",
+    stem: str = "require",
+    lineage: str = "require",
+    kernels: str | None = None,
+    nonfinite: str = "refuse",
+) -> LoadReport:
     """Loads a weight file of any known library into a model: each tensor by its place in the network, never by its position.
 
     The file is compared with the model first and read next: on any error the model stays as it was.
@@ -75,10 +90,10 @@ def load(model, path, *, head="require", stem="require", lineage="require", kern
     with containers.opened(path) as stored:
         file = tensors.canonical(stored, kernels)
         slots = tensors.slots(model)
-        read = readings.settled(file, slots, ignore=lineage == "ignore")
+        read = ambiguity.settled(file, slots, ignore=lineage == "ignore")
         plan = _checked_plan(read, slots, model, head=head, stem=stem, build=True)
         if lineage == "require":
-            kinship.check(file, slots, model)
+            compatibility.check(file, slots, model)
         arrays, faults = tensors.read_all(plan.assignments, path, nonfinite)
     for fault in faults:
         warnings.warn(f"{path}: {fault}", stacklevel=2)
@@ -86,7 +101,7 @@ def load(model, path, *, head="require", stem="require", lineage="require", kern
     return plan.report
 
 
-def inspect(path, *, kernels=None):
+def inspect(path: str | PathLike, *, kernels: str | None = None) -> WeightsInfo:
     """Says what a weight file is, by its content.
 
     Args:
@@ -104,7 +119,7 @@ def inspect(path, *, kernels=None):
         found = detect.detect(file)
         match = _match(file, found)
     head = file.tensors.get(CLASSIFIER, {}).get("kernel")
-    sha256 = registry.digest_of(path, "sha256")
+    sha256 = known_files.digest_of(path, "sha256")
     return WeightsInfo(
         path=str(path),
         container=stored.container,
@@ -114,11 +129,19 @@ def inspect(path, *, kernels=None):
         classes=int(head.shape[1]) if head is not None else None,
         include_top=head is not None,
         sha256=sha256,
-        evidence=(f"content is {stored.container}", *found.evidence, *registry.evidence("sha256", sha256)),
+        evidence=(f"content is {stored.container}", *found.evidence, *known_files.evidence("sha256", sha256)),
     )
 
 
-def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="require", nonfinite="refuse"):
+def model_from(
+    path: str | PathLike,
+    *,
+    lineage: str | None = None,
+    kernels: str | None = None,
+    input_shape: tuple | None = None,
+    stem: str = "require",
+    nonfinite: str = "refuse",
+) -> "keras.Model":
     """Builds the network that a weight file belongs to and loads the file.
 
     Args:
@@ -149,7 +172,7 @@ def model_from(path, *, lineage=None, kernels=None, input_shape=None, stem="requ
     return topology.ended(model, end)
 
 
-def verify(path, *, kernels=None):
+def verify(path: str | PathLike, *, kernels: str | None = None) -> tuple[WeightsInfo, LoadReport]:
     """Checks that a weight file would load into the network that it belongs to, and that its numbers are finite.
 
     Args:
@@ -164,8 +187,8 @@ def verify(path, *, kernels=None):
     """
     _, plan, _, _ = _built(path, None, kernels, advice=tensors.LOAD_NONFINITE)
     info = inspect(path, kernels=kernels)
-    known = registry.evidence("md5", registry.digest_of(path, "md5"))
-    if not known and registry.told_by("sha256", info.sha256) is None:
+    known = known_files.evidence("md5", known_files.digest_of(path, "md5"))
+    if not known and known_files.told_by("sha256", info.sha256) is None:
         known = ("no known file has this md5 or sha256",)
     return replace(info, evidence=(*info.evidence, *known)), plan.report
 
@@ -244,7 +267,7 @@ def _hint(report, file, slots):
 
 def _match(file, found, lineage=None):
     """The network of the catalogue that has such weights: `(name, lineage, ModelSpec)`, or None."""
-    from keras_resnet.models.catalog import CATALOG, resolve
+    from keras_resnet.architectures.catalog import CATALOG, resolve
 
     shapes = topology.topology(file.tensors)
     wanted, grammar = lineage or found.lineage, file.stored.said.get("grammar") or file.naming.grammar

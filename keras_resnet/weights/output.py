@@ -11,7 +11,7 @@ from keras_resnet.files import whole
 from keras_resnet.weights.hdf5_write import write_legacy, write_native
 from keras_resnet.weights.torch_files import write_safetensors
 
-# End of a file's name -> its container, as `stored.Stored` has it; the longest end first.
+# End of a file's name -> its container, as `weight_file.Stored` has it; the longest end first.
 CONTAINERS = {".weights.h5": "weights.h5", ".h5": "h5", ".hdf5": "h5", ".safetensors": "safetensors"}
 
 
@@ -69,7 +69,7 @@ def _put(temporary, end, output):
 
 
 def numbers(array):
-    """An array in this machine's byte order; of a type that NumPy has not got (bfloat16), as float32."""
+    """An array in this machine's byte order; of a type that NumPy lacks (bfloat16), as float32."""
     dtype = array.dtype.newbyteorder("=") if array.dtype.kind in "fiu" else np.dtype("float32")
     return array.astype(dtype, copy=False)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_resnet.names import STEM, Place
+from keras_resnet.architectures.layer_names import STEM, Place
 
 STEMS = ("require", "adapt")
 _FIRST = Place(STEM, 0, "1", "conv")

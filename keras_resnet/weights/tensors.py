@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_resnet.architectures.layer_names import HEAD, Place
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.names import HEAD, Place
 from keras_resnet.weights.biases import convolutions, with_zero_biases, without_biases
 from keras_resnet.weights.dialect import Naming, name_places, translate
 from keras_resnet.weights.dialects import COUNTER
 from keras_resnet.weights.graph import layers_of
 from keras_resnet.weights.report import LoadReport
 from keras_resnet.weights.stem import adapt_stem
-from keras_resnet.weights.stored import Stored
+from keras_resnet.weights.weight_file import Stored
 
 KERNELS = ("theano", "tensorflow")
 TRANSPOSED = "kernels transposed from (out, in, height, width)"
@@ -177,9 +177,9 @@ def plan(file, model, *, head="require", stem="require"):
         converted += done
     biased = {key for key in convolutions(ours) if "bias" in ours[key]}
     theirs, count = with_zero_biases(theirs, biased)
-    converted += [f"{count} convolution biases set to zero, which the file has not got"] if count else []
+    converted += [f"{count} convolution biases set to zero, which the file lacks"] if count else []
     theirs, count = without_biases(theirs, set(convolutions(ours)) - biased)
-    converted += [f"{count} convolution biases, which the model has not got, taken into the running means"] if count else []
+    converted += [f"{count} convolution biases, which the model lacks, taken into the running means"] if count else []
     result = Plan(LoadReport((), (), (), ()))
     matched, missing, reshaped = [], [], []
     for key, weights in ours.items():

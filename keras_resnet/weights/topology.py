@@ -6,9 +6,9 @@ Nothing here imports the catalogue; its specs are handed in.
 import itertools
 import re
 
-from keras_resnet.names import STEM, Place
+from keras_resnet.architectures.facts import STRIDES, facts_by_lineage
+from keras_resnet.architectures.layer_names import STEM, Place
 from keras_resnet.weights.detect import is_preact
-from keras_resnet.weights.dialects import LINEAGE_FACTS, PREACT_FACTS
 from keras_resnet.weights.graph import has_class, leaves
 
 
@@ -60,18 +60,11 @@ def topology_of_spec(spec):
     }
 
 
-_STRIDES = {
-    "1x1": {"strided_conv": 1, "strided_block": "first"},
-    "3x3": {"strided_conv": 2, "strided_block": "first"},
-    "last 3x3": {"strided_conv": 2, "strided_block": "last"},
-}
-
-
 def departures(spec, facts):
     """Fields of a `ModelSpec` in which a file's network departs from its lineage."""
-    known = (PREACT_FACTS if spec.order == "pre" else LINEAGE_FACTS)[spec.lineage]
+    known = facts_by_lineage(spec.order)[spec.lineage]
     off = {name: getattr(facts, name) for name in facts.differences(known)}
-    choices = _STRIDES[off.pop("stride")] if "stride" in off else {}
+    choices = STRIDES[off.pop("stride")] if "stride" in off else {}
     return choices | {{"stem": "stem_padding"}.get(name, name): value for name, value in off.items()}
 
 

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 from keras_resnet.errors import WeightsError
-from keras_resnet.weights.stored import ORIGIN, Stored, StoredTensor, check_size, guarded
+from keras_resnet.weights.weight_file import ORIGIN, Stored, StoredTensor, check_size, guarded
 
 # Where training scripts keep the state dict in a checkpoint.
 _INNER = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net", "network")
@@ -91,7 +91,7 @@ def _lazy(path, file, name, start, row):
 
     def read():
         with guarded(f"{path}: {name}"):
-            if row["dtype"] != "BF16":  # which NumPy has not got
+            if row["dtype"] != "BF16":  # which NumPy lacks
                 return file.get_tensor(name)
             first, last = row["data_offsets"]
             with open(path, "rb") as stream:

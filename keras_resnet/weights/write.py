@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 
+from keras_resnet.architectures.facts import biased_branches, shortcut_first
+from keras_resnet.architectures.layer_names import STEM, Place, keras_name, layer_name
 from keras_resnet.errors import WeightsError, one_of
-from keras_resnet.names import STEM, Place, keras_name, layer_name
 from keras_resnet.weights import detect, tensors
-from keras_resnet.weights.arrange import arranged
 from keras_resnet.weights.biases import convolutions, with_zero_biases, without_biases, without_zero_biases
-from keras_resnet.weights.dialects import BIASES, COUNTER, PREACT_BIASES, SHORTCUT_FIRST, TARGETS, TORCH_NORM, VOCABULARIES
+from keras_resnet.weights.dialects import COUNTER, TARGETS, TORCH_NORM, VOCABULARIES
+from keras_resnet.weights.layer_order import arranged
 from keras_resnet.weights.output import Output, either, end_of, numbers
 
 # What Keras 2 wrote last. Readers take it for the version of the layout; by "1" they would convert kernels once more.
@@ -90,7 +91,7 @@ def rendered(file, dialect, lineage, facts, *, nonfinite="refuse", advice=tensor
 
 
 def said_of(lineage, facts, keys):
-    """The attributes by which a file states whose network computes with it, see `stored.ORIGIN`: name -> text."""
+    """The attributes by which a file states whose network computes with it, see `weight_file.ORIGIN`: name -> text."""
     if lineage is None:
         return {}
     differences = facts.differences(detect.facts_by_lineage(keys)[lineage])
@@ -105,14 +106,14 @@ def _fitted(file, dialect, lineage):
     target = TARGETS[dialect]
     already = file.vocabulary == "torch" if target.vocabulary == "torch" else file.naming.dialect == dialect
     network = lineage if lineage in target.lineages else target.lineages[0] if target.lineages else None
-    row = (PREACT_BIASES if detect.is_preact(file.tensors) else BIASES).get(network)
+    row = biased_branches(network, detect.order_of(file.tensors)) if network else None
     if row is None or already and (lineage is None or lineage == network):
         return file.tensors, []
     here = set(convolutions(file.tensors))
     wanted = {key for key in here if ("stem" if key.stage == STEM else key.branch) in row}
     found, notes = file.tensors, []
     for step, biased, words in (
-        (with_zero_biases, wanted, "set to zero, which the file has not got"),
+        (with_zero_biases, wanted, "set to zero, which the file lacks"),
         (without_zero_biases, here - wanted, "left out, which are all zero"),
         (without_biases, here - wanted, "taken into the running means, for the dialect's networks have none"),
     ):
@@ -123,9 +124,9 @@ def _fitted(file, dialect, lineage):
 
 def _order(file, target, lineage):
     if target.grammars:
-        return arranged(file.tensors, shortcut_first=target.shortcut_first)
+        return arranged(file.tensors, shortcut_first=shortcut_first(target.lineages[0]))
     if file.vocabulary == "torch":  # its files have the order in which modules were made
-        return arranged(file.tensors, shortcut_first=lineage in SHORTCUT_FIRST)
+        return arranged(file.tensors, shortcut_first=bool(lineage) and shortcut_first(lineage))
     return list(file.tensors)
 
 
@@ -202,7 +203,7 @@ def _said(file, target):
     if file.stored.widened:
         notes.append(f"{file.stored.widened} tensors of bfloat16 written as float32")
     if file.counters and not torch:
-        notes.append(f"{len(file.counters)} counters {COUNTER} left out, which Keras has not got")
+        notes.append(f"{len(file.counters)} counters {COUNTER} left out, which Keras lacks")
     if torch and file.vocabulary != "torch":
-        notes.append(f"{COUNTER} set to 0, which the file has not got")
+        notes.append(f"{COUNTER} set to 0, which the file lacks")
     return notes

@@ -20,7 +20,7 @@ def test_convert_writes_the_file_and_says_what_was_done(command, file, tmp_path)
     assert first == f"there.safetensors: 104 weights of {file} as safetensors, dialect torchvision, lineage keras_hub"
     assert more == [
         "  kernels transposed to (out, in, height, width)",
-        "  num_batches_tracked set to 0, which the file has not got",
+        "  num_batches_tracked set to 0, which the file lacks",
     ]
     tensors = pytest.importorskip("safetensors.numpy").load_file(tmp_path / "there.safetensors")
     with h5py.File(file) as stored:

@@ -103,10 +103,10 @@ def test_a_run_that_ends_early_has_kept_the_seeds_before(tmp_path, monkeypatch):
     assert lab.read(tmp_path / "unrolled-paths.json").seeds == [0]
 
 
-def test_the_shelf_keeps_what_was_made_once():
+def test_the_cache_keeps_what_was_made_once():
     from keras_resnet.lab import training
 
-    setting = Setting(quick=True, seed=0, shelf={("images", True): "as it was"})
+    setting = Setting(quick=True, seed=0, cache={("images", True): "as it was"})
     assert training.images(setting) == "as it was"
 
 

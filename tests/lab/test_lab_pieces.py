@@ -71,8 +71,8 @@ def small_net():
     """A residual net of four blocks that has not been trained, its images, and their labels."""
     from keras_resnet.lab import training
 
-    setting = Setting(quick=True, seed=3, say=lambda line: None, shelf={})
-    setting.shelf["images", True] = training.Images(*training.synthetic_splits(3, size=32, train_images=12, test_images=8))
+    setting = Setting(quick=True, seed=3, say=lambda line: None, cache={})
+    setting.cache["images", True] = training.Images(*training.synthetic_splits(3, size=32, train_images=12, test_images=8))
     network = training.untrained(setting, "resnet20", depths=(2, 1, 1))
     return network, training.images(setting).train
 
@@ -127,7 +127,7 @@ def test_a_probe_finds_what_is_linear_and_nothing_in_noise():
 
 
 def test_blocks_of_a_chain_are_counted_by_their_layers():
-    make = nets.NumpyMaker(np.random.default_rng(1))
+    make = nets.NumpyLayers(np.random.default_rng(1))
     for kind, row in nets.KINDS.items():
         before = len(make.weights)
         nets.chain(tape.Node(np.ones((4, 8))), kind, 3, make)

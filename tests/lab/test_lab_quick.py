@@ -143,7 +143,7 @@ def test_features(values):
     assert [row["stage"] for row in values["features"]["responses"]] == [2, 2, 3, 3, 4, 4]
 
 
-def test_trained_nets_come_from_the_shelf(values):
+def test_trained_nets_come_from_the_cache(values):
     shared = values["degradation"]["nets"]["resnet20"]
     assert values["operation-order"]["nets"]["common"]["errors"] == shared["errors"]
     assert values["shapes"]["nets"]["A"]["test_error"] == values["features"]["test_error"]

@@ -59,10 +59,10 @@ def test_numpy_blocks_are_the_catalogues_on_maps_of_one_pixel(kind):
     import keras
 
     from keras_resnet.models import resolve
-    from keras_resnet.models.maker import KerasMaker
+    from keras_resnet.models.layer_factory import KerasLayers
 
     row, width = nets.KINDS[kind], 8
-    make = nets.NumpyMaker(np.random.default_rng(3))
+    make = nets.NumpyLayers(np.random.default_rng(3))
     x = np.random.default_rng(4).normal(size=(16, width))
     ours = nets.chain(tape.Node(x), kind, 2, make)[-1].value
 
@@ -70,7 +70,7 @@ def test_numpy_blocks_are_the_catalogues_on_maps_of_one_pixel(kind):
     unit = nets.Unit(filters=width, width=width // 4, scale=row.scale)
     images = y = keras.Input((1, 1, width))
     for block in range(2):
-        y = row.block(y, unit, KerasMaker(spec).at(2, block), row.shortcut, row.join)
+        y = row.block(y, unit, KerasLayers(spec).at(2, block), row.shortcut, row.join)
     network = keras.Model(images, y)
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     assert len(convolutions) == len(make.weights) == 2 * row.layers

@@ -1,11 +1,12 @@
+import importlib
+
 import keras
 import numpy as np
 import pytest
-import torch_networks
 from numpy_resnet import randomise
 
 import keras_resnet as kr
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 from keras_resnet.errors import ModelError
 from keras_resnet.models import create_model, resolve
 
@@ -22,23 +23,28 @@ def relative(ours, theirs):
     return np.abs(ours - theirs).max() / np.abs(theirs).max()
 
 
-def take_weights(model, spec, network):
-    """Weights of a `torch_networks.Network` by place; every one of them has to find its layer."""
-    theirs = torch_networks.layers_of(network)
+@pytest.fixture
+def torch_networks():
+    pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
+    return importlib.import_module("torch_networks")
+
+
+def take_weights(model, spec, theirs):
+    """Weights of `torch_networks.layers_of` by place; every one of them has to find its layer."""
     for layer in model.layers:
         if layer.weights:
-            place = names.place_of(spec.grammar, layer.name)
+            place = layer_names.place_of(spec.grammar, layer.name)
             layer.set_weights(theirs.pop(torch_name(place, spec)))
     assert not theirs
 
 
 def torch_name(place, spec):
     if spec.order == "pre" and place.role == "norm":  # a norm is counted with the convolution that follows it
-        if place.stage == names.HEAD:
+        if place.stage == layer_names.HEAD:
             return "bn_end"
         place = place._replace(branch="1" if place.branch == "pre" else str(int(place.branch) + 1))
     grammar = spec.grammar if spec.grammar.startswith("timm") else "torchvision"
-    return names.layer_name(grammar, place)
+    return layer_names.layer_name(grammar, place)
 
 
 PARITY = {
@@ -58,10 +64,10 @@ SHORT = ("resnet18", "resnet18d", "resnet50", "resnext50_32x4d", "se_resnet50")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in SHORT else [pytest.mark.full]) for n in PARITY])
-def test_torchvisions_networks_compute_what_pytorch_computes(name):
+def test_torchvisions_networks_compute_what_pytorch_computes(name, torch_networks):
     network = torch_networks.randomise(torch_networks.Network(classes=7, **PARITY[name]), seed=1)
     model = create_model(name, lineage="torchvision", input_shape=IMAGES.shape[1:], classes=7, classifier_activation=None)
-    take_weights(model, resolve(name, "torchvision"), network)
+    take_weights(model, resolve(name, "torchvision"), torch_networks.layers_of(network))
     assert relative(outputs(model, IMAGES), torch_networks.run(network, IMAGES)) < 1e-5
 
 
@@ -73,22 +79,22 @@ def test_torchvisions_networks_compute_what_pytorch_computes(name):
         ("plain20", {"shortcut": "none"}),
     ],
 )
-def test_the_small_networks_compute_what_pytorch_computes(name, options):
+def test_the_small_networks_compute_what_pytorch_computes(name, options, torch_networks):
     images = IMAGES[:, :33, :47]
     network = torch_networks.Network((3, 3, 3), 10, basic=True, small=True, **options)
     network = torch_networks.randomise(network, seed=2)
     model = create_model(name, input_shape=(33, 47, 3), classifier_activation=None)
-    take_weights(model, resolve(name), network)
+    take_weights(model, resolve(name), torch_networks.layers_of(network))
     assert relative(outputs(model, images), torch_networks.run(network, images)) < 1e-5
 
 
 @pytest.mark.parametrize("size", [64, 66])  # the stem's map has 32 and 33 pixels a side: Caffe pads the even one
-def test_caffes_network_computes_what_pytorch_computes_by_caffes_rules(size):
+def test_caffes_network_computes_what_pytorch_computes_by_caffes_rules(size, torch_networks):
     images = IMAGES[:, :size, :size]
     options = dict(stride_in_1x1=True, ceil=True, conv1_bias=True, epsilon=1e-5)
     network = torch_networks.randomise(torch_networks.Network((3, 4, 6, 3), 5, **options), seed=3)
     model = create_model("resnet50", lineage="caffe", input_shape=images.shape[1:], classes=5, classifier_activation=None)
-    take_weights(model, resolve("resnet50", "caffe"), network)
+    take_weights(model, resolve("resnet50", "caffe"), torch_networks.layers_of(network))
     assert relative(outputs(model, images), torch_networks.run(network, images)) < 1e-5
 
 

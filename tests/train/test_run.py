@@ -242,8 +242,8 @@ def test_tensorboard_needs_its_package_and_tensorflow(tiny_set, tmp_path, monkey
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RunError, match="the package tensorboard, which is not installed; `pip install tensorboard`"):
         train.run(**arguments)
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(RunError, match="tensorboard: expected the backend tensorflow, which writes its logs, received jax"):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(RunError, match="tensorboard: expected the backend tensorflow, which writes its logs, received torch"):
         train.run(**arguments)
     assert not (tmp_path / "run").exists()
 

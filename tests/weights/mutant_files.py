@@ -198,7 +198,7 @@ def read_archive(path, layers):
 
 
 def read_safetensors(path, layers):
-    """What the safetensors package finds; bfloat16, which NumPy has not got, through PyTorch."""
+    """What the safetensors package finds; bfloat16, which NumPy lacks, through PyTorch."""
     from safetensors.torch import load_file
 
     return _of_torch({name: tensor.float().numpy() for name, tensor in load_file(path).items()}, layers)

@@ -52,6 +52,7 @@ class Model:
 def bases():
     """Rows of a name, the layers, the bytes, the plain reader and the changes that fit the container."""
     try:
+        import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ImportError:
         torches = ()

@@ -22,13 +22,16 @@ from keras_resnet.cli.main import main
 HERE = Path(__file__).resolve().parent
 LITTLE = 24  # MB beyond twice the file plus the model: what an allocator and a library's own buffers take
 KINDS = bad_files.bad_files("marker")
+WRITERS = {".pth": "torch", ".safetensors": "safetensors"}  # the packages that the others do without
+
+
+def missing(name):
+    writer = WRITERS.get(Path(name).suffix)
+    return writer is not None and importlib.util.find_spec(writer) is None
+
+
 NAMES = [
-    pytest.param(
-        name,
-        marks=pytest.mark.skipif(
-            name.endswith(".pth") and importlib.util.find_spec("torch") is None, reason="PyTorch is not installed"
-        ),
-    )
+    pytest.param(name, marks=pytest.mark.skipif(missing(name), reason="the package that writes it is not installed"))
     for name in KINDS
 ]
 
@@ -45,7 +48,7 @@ def written(tmp_path_factory):
             (folder / name).write_bytes(writers[name][0]())
     (folder / "good.h5").write_bytes(mutant_files.legacy(mutant_files.stub()))
     (folder / "good.keras").write_bytes(bad_files.archive())
-    if importlib.util.find_spec("torch") is not None:
+    if not missing("good.pth"):
         (folder / "good.pth").write_bytes(mutant_files.pickled(mutant_files.stub()))
     return folder, marker
 

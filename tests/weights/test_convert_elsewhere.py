@@ -33,7 +33,7 @@ def test_keras_loads_chollets_dialect_by_position(lineage, end, tmp_path):
         loaded = target.get_layer(ours).get_weights()
         for array, weight in zip(arrays, loaded, strict=False):
             np.testing.assert_array_equal(array, weight)
-        assert all(not np.any(weight) for weight in loaded[len(arrays) :])  # biases that the source has not got
+        assert all(not np.any(weight) for weight in loaded[len(arrays) :])  # biases that the source lacks
 
 
 @pytest.mark.parametrize("lineage", ["chollet", "qubvel", "keras_hub"])

@@ -219,7 +219,7 @@ def test_one_librarys_names_in_anothers_network(lineage, tmp_path):
         for array, weight in zip(layers[theirs], other.get_layer(ours).get_weights(), strict=False):
             np.testing.assert_array_equal(array, weight)
     if lineage != "keras":
-        assert "17 convolution biases set to zero, which the file has not got" in report.converted
+        assert "17 convolution biases set to zero, which the file lacks" in report.converted
         assert not other.get_layer("res3a_branch1").get_weights()[1].any()
 
 
@@ -228,7 +228,7 @@ def test_a_bias_that_the_model_has_not_got_goes_into_the_running_mean(tmp_path):
     kr.weights.save(source, tmp_path / "w.h5")
     target = tiny("chollet", seed=2, bias=())
     report = kr.weights.load(target, tmp_path / "w.h5")
-    assert report.converted == ("17 convolution biases, which the model has not got, taken into the running means",)
+    assert report.converted == ("17 convolution biases, which the model lacks, taken into the running means",)
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     ours, theirs = np.array(target(images, training=False)), np.array(source(images, training=False))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)

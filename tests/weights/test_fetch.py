@@ -15,7 +15,7 @@ import pytest
 from downloads import CONTENT, SHA256, known, refused
 
 from keras_resnet.errors import WeightsError
-from keras_resnet.weights import download, fetch, fetching, registry
+from keras_resnet.weights import download, fetch, fetching, known_files
 
 
 def part_of(cache, content):
@@ -161,7 +161,7 @@ def test_without_a_connection_the_error_says_what_to_put_where(site, cache, monk
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/file.h5"
-    monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(url))
+    monkeypatch.setitem(known_files.KNOWN_FILES, "tiny", known(url))
     message = refused()
     assert f"tiny cannot be downloaded from {url}: Connection refused" in message
     assert message.endswith(f"without a connection, put the file (sha256 {SHA256}) at {cache / 'tiny.h5'} by other means")
@@ -190,14 +190,14 @@ def test_what_keras_has_downloaded_is_used_if_it_is_the_same_file(site, cache, t
 
 
 def test_two_names_of_one_file_cost_one_download(site, monkeypatch):
-    monkeypatch.setitem(registry.KNOWN_FILES, "twin", known(site.url(), name="twin"))
+    monkeypatch.setitem(known_files.KNOWN_FILES, "twin", known(site.url(), name="twin"))
     assert fetch("twin") == fetch("tiny") and len(site.seen) == 1
 
 
 def test_the_first_digits_of_a_hash_are_compared_where_no_more_are_published(site, monkeypatch):
-    monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(site.url(), ("sha256", SHA256[:8])))
+    monkeypatch.setitem(known_files.KNOWN_FILES, "tiny", known(site.url(), ("sha256", SHA256[:8])))
     assert fetch("tiny").read_bytes() == CONTENT
-    monkeypatch.setitem(registry.KNOWN_FILES, "tiny", known(site.url(), ("md5", "0" * 32)))
+    monkeypatch.setitem(known_files.KNOWN_FILES, "tiny", known(site.url(), ("md5", "0" * 32)))
     assert f"expected md5 {'0' * 32}, received {hashlib.md5(CONTENT).hexdigest()}" in refused()
 
 
@@ -232,7 +232,7 @@ def test_a_server_that_sends_more_than_the_file_has_is_stopped(site, cache, monk
 
 
 def test_no_known_file_is_larger_than_it_may_be(site):
-    for row in registry.KNOWN_FILES.values():
+    for row in known_files.KNOWN_FILES.values():
         assert fetching._most(row) > 1.2e6 * row.megabytes
 
 
@@ -277,7 +277,7 @@ def test_other_urls_are_refused(site, url):
     assert refused(url=url) == f"tiny: expected a url of http or https, received {url}"
 
 
-def test_an_unknown_name_is_answered_with_the_likest(site):
+def test_an_unknown_name_is_answered_with_the_closest(site):
     with pytest.raises(
         WeightsError, match="Unknown weight file: received 'resnet50_cholet'; expected one of 'resnet50_chollet'"
     ):
@@ -287,7 +287,7 @@ def test_an_unknown_name_is_answered_with_the_likest(site):
     message = str(caught.value)
     names = message.partition("expected one of ")[2].partition(": ")[0].split(", ")
     assert len(set(names)) == 10 and all(name.startswith("'resnet") for name in names)
-    assert message.endswith(f"the closest of {len(registry.KNOWN_FILES)}, all of which `keras-resnet weights list` shows")
+    assert message.endswith(f"the closest of {len(known_files.KNOWN_FILES)}, all of which `keras-resnet weights list` shows")
 
 
 def test_a_folder_that_cannot_be_is_one_line(site, tmp_path):

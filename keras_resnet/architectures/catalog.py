@@ -3,9 +3,9 @@
 import fnmatch
 from dataclasses import dataclass, field
 
+from keras_resnet.architectures.lineages import followed
+from keras_resnet.architectures.spec import FIELDS, ModelSpec
 from keras_resnet.errors import ModelError, nearest_of, one_of
-from keras_resnet.models.lineages import LINEAGES
-from keras_resnet.models.spec import FIELDS, ModelSpec
 
 # Of `create_model`, beside the fields of a `ModelSpec`: what a misspelt argument may have been meant to be.
 _ARGUMENTS = (
@@ -171,12 +171,12 @@ CATALOG = {
 }
 
 
-def list_models(pattern="*"):
+def list_models(pattern: str = "*") -> list[str]:
     """The names of the catalogue that match a shell pattern, e.g. ``"resnet*d"``: a list of str, in the catalogue's order."""
     return [name for name in CATALOG if fnmatch.fnmatchcase(name, pattern)]
 
 
-def resolve(name, lineage=None, **choices):
+def resolve(name: str, lineage: str | None = None, **choices) -> ModelSpec:
     """The `ModelSpec` of a network.
 
     Args:
@@ -196,9 +196,4 @@ def resolve(name, lineage=None, **choices):
     if unknown:
         raise ModelError(nearest_of(f"argument of {name}", unknown[0], sorted({*FIELDS, *_ARGUMENTS})))
     lineage = lineage or row.lineages[0]
-    fields = {**row.topology, **LINEAGES[lineage].conventions, **choices}
-    for conditions, conventions in LINEAGES[lineage].where:
-        told = {**vars(ModelSpec), "name": name, **fields}
-        if all(told[key] in values for key, values in conditions.items()):
-            fields |= conventions
-    return ModelSpec(name=name, lineage=lineage, **{**fields, **choices})
+    return ModelSpec(name=name, lineage=lineage, **followed(name, lineage, row.topology, choices))

@@ -6,14 +6,14 @@ import math
 import keras
 from keras import layers, ops
 
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 
 
-class KerasMaker:
+class KerasLayers:
     """Turns "a 3x3 convolution here" into layers; ``here`` is the stage and block that `at` was told.
 
     Every method takes a float tensor `(N, H, W, C)` (or `(N, C, H, W)`, as Keras is set) first, then the branch
-    (`names.Place`), and returns a tensor.
+    (`layer_names.Place`), and returns a tensor.
 
     Args:
         spec: a `ModelSpec`.
@@ -27,10 +27,10 @@ class KerasMaker:
         self.dtype = keras.dtype_policies.get(dtype) if dtype is not None else keras.config.dtype_policy()
         self.channels_first = keras.config.image_data_format() == "channels_first"
         self.axis = 1 if self.channels_first else 3
-        self.stage, self.block = names.STEM, 0
+        self.stage, self.block = layer_names.STEM, 0
 
     def at(self, stage, block=0):
-        """A maker for another place."""
+        """A layer factory for another place."""
         there = copy.copy(self)
         there.stage, there.block = stage, block
         return there
@@ -41,8 +41,8 @@ class KerasMaker:
 
     def conv(self, x, branch, filters, kernel, *, stride=1, dilation=1, groups=1):
         """A convolution that keeps the size, or halves it: zeros of equal width on both sides, unless the spec differs."""
-        same = self.stage == names.STEM and self.spec.stem_padding == "same"
-        own_pads = kernel > 1 and not same and (stride > 1 or self.stage > names.STEM and self.spec.pads == "always")
+        same = self.stage == layer_names.STEM and self.spec.stem_padding == "same"
+        own_pads = kernel > 1 and not same and (stride > 1 or self.stage > layer_names.STEM and self.spec.pads == "always")
         if own_pads:
             x = layers.ZeroPadding2D(dilation * (kernel // 2), **self._named(branch, "pad"))(x)
         return layers.Conv2D(
@@ -74,7 +74,7 @@ class KerasMaker:
 
     def activation(self, x, branch, function):
         """An activation by Keras's name; the classifier's has its precision."""
-        dtype = self._head_dtype() if self.stage == names.HEAD and function != "relu" else self.dtype
+        dtype = self._head_dtype() if self.stage == layer_names.HEAD and function != "relu" else self.dtype
         return layers.Activation(function, **{**self._named(branch, "act"), "dtype": dtype})(x)
 
     def stem_pool(self, x):
@@ -170,11 +170,11 @@ class KerasMaker:
         return self.dtype.variable_dtype if self.dtype.name.startswith("mixed") else self.dtype
 
     def _named(self, branch, role):
-        place = names.Place(self.stage, self.block, branch, role)
+        place = layer_names.Place(self.stage, self.block, branch, role)
         spec = self.spec
-        name = names.keras_name(names.layer_name(spec.grammar, place, numbered=spec.numbered, classes=self.classes))
+        name = layer_names.keras_name(layer_names.layer_name(spec.grammar, place, numbered=spec.numbered, classes=self.classes))
         if name is None and self.prefix:
-            zone = {names.INPUT: "input", names.STEM: "stem", names.HEAD: "head"}.get(self.stage)
+            zone = {layer_names.INPUT: "input", layer_names.STEM: "stem", layer_names.HEAD: "head"}.get(self.stage)
             name = "_".join((zone or f"stage{self.stage}_block{self.block + 1}", branch, role))
         return {"name": self._prefixed(name), "dtype": self.dtype}
 

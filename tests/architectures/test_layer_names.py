@@ -1,6 +1,6 @@
 import pytest
 
-from keras_resnet.names import GRAMMARS, HEAD, INPUT, STEM, Place, keras_name, layer_name, place_of
+from keras_resnet.architectures.layer_names import GRAMMARS, HEAD, INPUT, STEM, Place, keras_name, layer_name, place_of
 
 # Written down from each library's own files and sources.
 NAMES = [

@@ -7,10 +7,10 @@ import pytest
 from conftest import ROOT
 
 import keras_resnet as kr
-from keras_resnet.models.catalog import CATALOG, resolve
+from keras_resnet.architectures.catalog import CATALOG, resolve
+from keras_resnet.architectures.facts import facts_by_lineage
 from keras_resnet.models.count import count
-from keras_resnet.weights import KNOWN_FILES, registry
-from keras_resnet.weights.dialects import LINEAGE_FACTS
+from keras_resnet.weights import KNOWN_FILES, known_files
 
 ROWS = [pytest.param(row, id=row.name) for row in KNOWN_FILES.values()]
 
@@ -51,7 +51,7 @@ def test_lineages_of_one_row_compute_the_same():
     rows = [row for row in KNOWN_FILES.values() if len(row.lineages) > 1]
     assert {row.name for row in rows} == {f"resnet{depth}_timm_a1" for depth in (18, 34, 50, 101, 152)}
     for row in rows:
-        first, *others = (LINEAGE_FACTS[lineage] for lineage in row.lineages)
+        first, *others = (facts_by_lineage("post")[lineage] for lineage in row.lineages)
         assert not any(first.differences(other) for other in others)
 
 
@@ -86,7 +86,7 @@ def file(tmp_path_factory):
 
 
 def known(file, kind, digits):
-    return registry.KnownFile(
+    return known_files.KnownFile(
         "theirs",
         "resnet-tiny",
         ("chollet",),
@@ -101,7 +101,7 @@ def known(file, kind, digits):
 
 
 def sha256(file):
-    return registry.digest_of(file, "sha256")
+    return known_files.digest_of(file, "sha256")
 
 
 def test_inspect_and_verify_tell_a_known_file_by_its_hash(file, monkeypatch):
@@ -113,28 +113,28 @@ def test_inspect_and_verify_tell_a_known_file_by_its_hash(file, monkeypatch):
     monkeypatch.setitem(KNOWN_FILES, "theirs", known(file, "sha256", sha256))
     assert kr.weights.inspect(file).evidence[-1] == f"the sha256 is that {figures}"
     assert kr.weights.verify(file)[0].evidence[-1] == f"the sha256 is that {figures}"
-    monkeypatch.setitem(KNOWN_FILES, "theirs", known(file, "md5", lambda file: registry.digest_of(file, "md5")))
+    monkeypatch.setitem(KNOWN_FILES, "theirs", known(file, "md5", lambda file: known_files.digest_of(file, "md5")))
     assert not any("known file" in text for text in kr.weights.inspect(file).evidence)
     assert kr.weights.verify(file)[0].evidence[-1] == f"the md5 is that {figures}"
 
 
 def test_hashes_are_those_of_the_standard(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")  # RFC 1321, A.5; FIPS 180-4's example
-    assert registry.digest_of(tmp_path / "abc", "md5") == "900150983cd24fb0d6963f7d28e17f72"
-    assert registry.digest_of(tmp_path / "abc", "sha256").startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert known_files.digest_of(tmp_path / "abc", "md5") == "900150983cd24fb0d6963f7d28e17f72"
+    assert known_files.digest_of(tmp_path / "abc", "sha256").startswith("ba7816bf8f01cfea414140de5dae2223")
     assert KNOWN_FILES["resnet50_keras"].hash == "md5 2cb95161c43110f7111970584f804107"
     assert KNOWN_FILES["resnet50_torchvision_v1"].hash == "sha256 0676ba61 (the first digits)"
 
 
 def test_the_readme_has_the_table():
     text = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
-    said = "python -c 'from keras_resnet.weights import registry; print(registry.markdown())'"
-    assert registry.markdown() in text, f"weights/README.md is behind the table: {said}"
+    said = "python -c 'from keras_resnet.weights import known_files; print(known_files.markdown())'"
+    assert known_files.markdown() in text, f"weights/README.md is behind the table: {said}"
     assert said in text
 
 
 def test_every_published_accuracy_names_its_source():
-    rows = {line.split("`")[1]: [cell.strip() for cell in line.split("|")] for line in registry.markdown().splitlines()[2:]}
+    rows = {line.split("`")[1]: [cell.strip() for cell in line.split("|")] for line in known_files.markdown().splitlines()[2:]}
     assert rows["resnet50_qubvel"][5] == "qubvel/classification_models, README"
     assert rows["resnet50_keras"][5] == "keras.io/api/applications"  # its conditions say so too
     assert rows["resnet101_keras"][5] == "keras-team/keras-applications, README at 976050c"

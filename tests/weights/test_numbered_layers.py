@@ -6,7 +6,7 @@ import pytest
 from numpy_resnet import randomise
 
 import keras_resnet as kr
-from keras_resnet.weights.order import readings_in_order
+from keras_resnet.weights.numbered_layers import readings_in_order
 
 
 def bare(model, path):

@@ -1,5 +1,7 @@
 """Feature-pyramid outputs: the last map of each stage."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_resnet.errors import ModelError, one_of
@@ -7,7 +9,7 @@ from keras_resnet.models import graph
 from keras_resnet.models.anatomy import ACTIVATIONS, NORMS, take_apart
 
 
-def features(model, stages=None, *, prefix=None):
+def features(model: keras.Model, stages: Sequence[str] | None = None, *, prefix: str | None = None) -> keras.Model:
     """The network with the last feature map of each residual stage as its outputs (C2 to C5 of Lin et al. 2017).
 
     C2 has a quarter of the input's size, C5 a thirty-second (networks for 32 x 32 images: C2 the whole size, C4 a quarter;

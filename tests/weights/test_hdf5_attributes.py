@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from keras_resnet.errors import WeightsError
-from keras_resnet.weights import attributes
-from keras_resnet.weights.attributes import Attributes
+from keras_resnet.weights import hdf5_attributes
+from keras_resnet.weights.hdf5_attributes import Attributes
 
 VALUES = {
     "bytes": np.bytes_("theano"),
@@ -70,17 +70,17 @@ def test_what_is_no_list_of_names_is_refused(name, said, opened):
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 5, 4093, 4094, 4095, 4096, 8188, 9996])
 def test_signatures_are_found_wherever_they_stand(at, monkeypatch):
-    monkeypatch.setattr(attributes, "_BLOCK", 4096)
+    monkeypatch.setattr(hdf5_attributes, "_BLOCK", 4096)
     content = bytearray(np.random.default_rng(0).integers(128, 256, 10_000, dtype="uint8"))
     content[at : at + 4] = b"GCOL"
-    assert list(attributes._signatures(io.BytesIO(content))) == [at]
+    assert list(hdf5_attributes._signatures(io.BytesIO(content))) == [at]
     content[6000:6004] = b"GCOL"
-    assert sorted(attributes._signatures(io.BytesIO(content))) == sorted({at, 6000})
+    assert sorted(hdf5_attributes._signatures(io.BytesIO(content))) == sorted({at, 6000})
 
 
 def test_short_files_have_none():
     for content in (b"", b"G", b"GCO", b"GCOM"):
-        assert list(attributes._signatures(io.BytesIO(content))) == []
+        assert list(hdf5_attributes._signatures(io.BytesIO(content))) == []
 
 
 def heap(*objects):
@@ -105,4 +105,4 @@ def heap(*objects):
     ],
 )
 def test_heaps_that_would_be_read_for_ever(objects, endless):
-    assert attributes._is_endless(heap(*objects), 2, 8) is endless
+    assert hdf5_attributes._is_endless(heap(*objects), 2, 8) is endless

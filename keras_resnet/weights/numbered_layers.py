@@ -3,13 +3,13 @@
 Keras orders layers by their depth, and those of one depth by the inputs of the addition that follows: the last convolution of a
 branch stands beside the shortcut's, before it or behind it. Where the two have equal shapes (ResNet-50's stage 2), the other
 stages tell which order the file has; where none tells, there are two readings, and nothing is assumed: `dialect` asks the saved
-graph, `readings` the model that the file is to be loaded into.
+graph, `ambiguity` the model that the file is to be loaded into.
 """
 
 import itertools
 from dataclasses import dataclass
 
-from keras_resnet.names import HEAD, INPUT, STEM, Place
+from keras_resnet.architectures.layer_names import HEAD, INPUT, STEM, Place
 
 
 def readings_in_order(convolutions, norms):

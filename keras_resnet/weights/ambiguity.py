@@ -1,4 +1,4 @@
-"""Files whose layers are named by class and count and whose shapes leave two readings, see `order`: settled by the model.
+"""Files whose layers are named by class and count, shapes leaving two readings (`numbered_layers`): settled by the model.
 
 A file of weights alone does not say how its network was put together. Its names do in part: Keras numbers the layers of a class
 as they are made and lists them as the additions take them. Where file and model have the same numbers in the same order, the
@@ -9,8 +9,8 @@ positions, as Keras 3 wrote them before it kept the names, tell nothing and are 
 import re
 from dataclasses import replace
 
+from keras_resnet.architectures.layer_names import Place
 from keras_resnet.errors import WeightsError
-from keras_resnet.names import Place
 
 _NUMBERED = re.compile(r"(.*?)(?:_(\d+))?")
 

@@ -6,6 +6,8 @@ computes something else.
 
 from dataclasses import dataclass, field
 
+from keras_resnet.architectures.spec import ModelSpec
+
 ALL = ("stem", "0", "1", "2", "3")
 
 
@@ -159,3 +161,21 @@ LINEAGES = {
         (({"order": ("pre",)}, dict(grammar="keras_preact")),),
     ),
 }
+
+
+def followed(name: str, lineage: str, topology: dict, choices: dict) -> dict:
+    """Fields of `ModelSpec` by the conventions of a lineage.
+
+    Args:
+        name: the network's, by which some lineages differ.
+        lineage: a key of `LINEAGES`.
+        topology: the network's own fields; the lineage's go before them.
+        choices: of a user; they go before the lineage's.
+    """
+    row = LINEAGES[lineage]
+    found = {**topology, **row.conventions}
+    for conditions, more in row.where:
+        told = {**vars(ModelSpec), "name": name, **found, **choices}
+        if all(told[key] in values for key, values in conditions.items()):
+            found |= more
+    return {**found, **choices}

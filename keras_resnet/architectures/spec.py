@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from keras_resnet import names
+from keras_resnet.architectures import layer_names
 from keras_resnet.errors import ModelError, one_of
 
 # Field -> what it may be.
@@ -67,10 +67,10 @@ class ModelSpec:
         input_norm: whether the input passes through a batch normalisation without gamma.
         stem_norm: whether a pre-activation network normalises and activates in the stem as well.
         epsilon, momentum: of every normalisation.
-        bias: the branches (`names.Place`) whose convolutions have a bias; ``"stem"`` for the stem's.
+        bias: the branches (`layer_names.Place`) whose convolutions have a bias; ``"stem"`` for the stem's.
         initializer: of convolutions; a Keras identifier or ``"kaiming_normal"``, PyTorch's with fan_out.
         shortcut_first: whether the shortcut is the first input of an addition. It decides the order of the layers.
-        grammar: of the layer names, a row of `names.GRAMMARS`.
+        grammar: of the layer names, a row of `layer_names.GRAMMARS`.
         numbered: the stages whose blocks are called a, b1, b2 .. where the grammar says a, b, c ..
         head: ``"global"`` average pool, or a pool over the whole map and ``"flatten"``.
         softmax_layer: whether the classifier's activation is a layer of its own.
@@ -153,18 +153,18 @@ class ModelSpec:
             raise ModelError(f"base_width: expected at least {-(-64 // min(self.widths))} here, received {self.base_width}")
 
     @property
-    def expansion(self):
+    def expansion(self) -> int:
         """Channels of a stage's output per unit of its width."""
         return 4 if self.block == "bottleneck" else 1
 
     @property
-    def stem_activated(self):
+    def stem_activated(self) -> bool:
         """Whether the stem ends in a normalisation and a ReLU; in most pre-activation networks the first block has them."""
         return self.order != "pre" or self.stem_norm
 
-    def has_bias(self, stage, branch):
-        """Whether the convolution at a stage and branch (`names.Place`) has a bias."""
-        return self.norm == "none" or ("stem" if stage == names.STEM else branch) in self.bias
+    def has_bias(self, stage: int, branch: str) -> bool:
+        """Whether the convolution at a stage and branch (`layer_names.Place`) has a bias."""
+        return self.norm == "none" or ("stem" if stage == layer_names.STEM else branch) in self.bias
 
 
 FIELDS = tuple(field.name for field in fields(ModelSpec) if field.name not in ("name", "lineage"))

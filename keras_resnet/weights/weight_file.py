@@ -51,7 +51,7 @@ class Stored:
         version: the version of Keras that it names, or None.
         counted: whether layers are named by their class and a count alone (`conv2d_7`), as Keras 3 does.
         said: what a file of this package says of its origin, see `ORIGIN`: name -> text, those that it has.
-        widened: how many tensors are read as float32 because NumPy has not got their type.
+        widened: how many tensors are read as float32 because NumPy lacks their type.
     """
 
     path: str

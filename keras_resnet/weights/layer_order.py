@@ -4,7 +4,7 @@ Keras sorts layers by their depth, the distance from the output, and those of on
 follows (keras 3.15, src/ops/function.py, `map_graph`). Its readers of weight files go by that order.
 """
 
-from keras_resnet.names import HEAD, INPUT, STEM, Place
+from keras_resnet.architectures.layer_names import HEAD, INPUT, STEM, Place
 
 _GATED = 5  # behind a gated branch stand a mean, two convolutions and a product
 

@@ -47,7 +47,7 @@ _CHOLLET = {
     **_rows("block", _CAFFE_BRANCHES, {"conv": "res{stage}{label}_branch{branch}", "norm": "bn{stage}{label}_branch{branch}"}),
     ("head", "pool", "pool"): "avg_pool",
     ("head", "1", "dense"): "fc1000",  # so named for any number of classes
-    # What Chollet's network has not got, named in his style so that his layout can hold every network.
+    # What Chollet's network lacks, named in his style so that his layout can hold every network.
     ("input", "1", "norm"): "bn_data",
     **_rows("stem", {"2": "1b", "3": "1c"}, {"conv": "conv{branch}", "norm": "bn_conv{branch}"}),
     ("block", "pre", "norm"): "bn{stage}{label}_preact",

@@ -201,15 +201,15 @@ def find(name):
     """The known file of a name.
 
     Raises:
-        WeightsError: there is none; the message lists the ten likest names.
+        WeightsError: there is none; the message lists the ten closest names.
     """
     if name not in KNOWN_FILES:
-        said = one_of("weight file", name, _likest_first(name)[:10]).removesuffix(".")
+        said = one_of("weight file", name, _closest_first(name)[:10]).removesuffix(".")
         raise WeightsError(f"{said}: the closest of {len(KNOWN_FILES)}, all of which `keras-resnet weights list` shows")
     return KNOWN_FILES[name]
 
 
-def _likest_first(name):
+def _closest_first(name):
     return sorted(KNOWN_FILES, key=lambda known: difflib.SequenceMatcher(None, str(name), known).ratio(), reverse=True)
 
 

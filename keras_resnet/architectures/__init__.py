@@ -1,0 +1,1 @@
+"""What is known of networks, as data: specifications, the catalogue, lineages, layer names. Loads no framework."""
