@@ -145,13 +145,13 @@ def with_features(source: Source) -> Source:
         pooled = keras.layers.GlobalAveragePooling2D()(network.outputs[0])
     else:
         try:
-            steps = graph.steps(graph.flat(network))
+            steps = graph.steps(graph.functional(network))
         except ModelError as problem:
             raise DeployError(f"features: {problem}") from None
         last = steps[steps[-1].inputs[0]] if isinstance(steps[-1].layer, _ACTIVATIONS) else steps[-1]
+        if isinstance(last.layer, keras.Model):
+            raise DeployError(f"features: the classifier of {network.name!r} is in {last.layer.name!r}: export that network")
         pooled = steps[last.inputs[0]].output if isinstance(last.layer, keras.layers.Dense) else network.outputs[0]
-    if graph.flat(network) is not network:
-        raise DeployError(f"features: expected a flat network, received {network.name!r}, which nests another: export that one")
     return replace(source, network=keras.Model(network.inputs[0], pooled, name=network.name))
 
 
