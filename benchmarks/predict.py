@@ -7,6 +7,7 @@ and said.
 """
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import statistics
 import tempfile
@@ -71,8 +72,17 @@ def measure_predicting(settings, say=print):
                 speeds = _take_turns(rows, images, settings)
                 for name, value in summarize(speeds).items():
                     measured[name][f"{size} batch {batch}"] = value
-    facts = {"processor": processor(), "cores": cores(), "versions": versions(), "settings": asdict(settings)}
+    facts = {"processor": processor(), "cores": cores(), "versions": versions() | _engines(), "settings": asdict(settings)}
     return {**measured, **facts}
+
+
+def _engines():
+    """The versions of the engines that are installed, by name."""
+    found = {}
+    for name in ("openvino", "onnxruntime", "ai-edge-litert"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def summarize(speeds):

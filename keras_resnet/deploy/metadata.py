@@ -97,7 +97,7 @@ def beside(path) -> Path:
 
 def write(path, metadata: dict, report: dict) -> None:
     """Writes the JSON file beside an export: its metadata, what the check found, and the hashes by which `read` knows it."""
-    content = {**metadata, **report, "files": {str(file.relative_to(path.parent)): digest(file) for file in files_of(path)}}
+    content = {**metadata, **report, "files": _digests(path)}
     with whole(beside(path)) as temporary:
         temporary.write_text(json.dumps({**content, "digest": _digest_of(content)}, indent=2) + "\n", encoding="utf-8")
 
@@ -119,7 +119,7 @@ def read(path) -> dict:
         raise DeployError(f"{file} is damaged: export the network again") from None
     if _digest_of(content) != written:
         raise DeployError(f"{file} was changed after it was written: export the network again")
-    found = {str(each.relative_to(path.parent)): digest(each) for each in files_of(path)}
+    found = _digests(path)
     wrong = sorted(name for name in {*names, *found} if names.get(name) != found.get(name))
     if wrong:
         how = "is missing" if wrong[0] not in found else "was changed, or is another network's"
@@ -140,6 +140,11 @@ def digest(path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digests(path):
+    path = Path(path)
+    return {file.relative_to(path.parent).as_posix(): digest(file) for file in files_of(path)}
 
 
 def _digest_of(content):

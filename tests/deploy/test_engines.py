@@ -72,6 +72,17 @@ def test_predict_imports_no_framework(engine, run, photograph):
     np.testing.assert_allclose(list(found.values()), expected, atol=1e-5)
 
 
+def test_the_command_prints_what_was_found_as_json(run, tmp_path, capsys):
+    needs("openvino", int8=True)
+    path = tmp_path / "model.xml"
+    assert main.main(["export", str(run), "--format", "openvino", "--int8", "--out", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["path"], found["format"], found["precision"]) == (str(path), "openvino", "int8")
+    assert found["bytes"] == path.stat().st_size + path.with_suffix(".bin").stat().st_size
+    assert set(found["parity"]) == {"images", "largest_logit_difference", "largest_logit", "agreement"}
+    assert 0 <= found["accuracy"]["after"] <= 1 and found["accuracy"]["interval"][0] < 0 < found["accuracy"]["interval"][1]
+
+
 def test_int8_is_kept_beside_float32(run, tiny_set):
     needs("openvino", int8=True)
     images = load_signs(tiny_set).test.images
