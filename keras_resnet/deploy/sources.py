@@ -26,6 +26,7 @@ from keras_resnet.weights import KNOWN_FILES, inspect, model_from
 from keras_resnet.workdir import Workdir
 
 _NO_OPTIONS = ("data", "out", "model", "recipe", "epochs", "resume")  # of `train.run`
+_AT_ONCE = 64  # images
 _SUM_TOLERANCE = 1e-3  # of probabilities
 _ACTIVATIONS = (keras.layers.Activation, keras.layers.Softmax)
 SEEDED = 20  # images, where there are none: one batch of each of 1, 3 and 16
@@ -85,8 +86,10 @@ class Source:
 
     def answers(self, images: np.ndarray) -> np.ndarray:
         """What the network itself says of images uint8 `(N, H, W, 3)`: float32 `(N, outputs)`, computed by Keras."""
-        pixels = images if self.mode == "none" else preprocess_input(images, self.mode)
-        answers = keras.tree.flatten(self.network.predict(pixels, batch_size=64, verbose=0))[0]
+        pixels = images.astype(np.float32) if self.mode == "none" else preprocess_input(images, self.mode)
+        # Not by `predict`, which compiles anew for each network, and of which TensorFlow then warns.
+        parts = [self.network(pixels[start : start + _AT_ONCE], training=False) for start in range(0, len(pixels), _AT_ONCE)]
+        answers = np.concatenate([keras.ops.convert_to_numpy(keras.tree.flatten(part)[0]) for part in parts])
         return _softmax(answers) if self.ends_in_logits else np.asarray(answers, np.float32)
 
     def __str__(self):
@@ -113,7 +116,16 @@ def find(source, preprocess: str | None) -> Source:
     else:
         raise DeployError(f"source: expected a run folder, a weight file or a keras.Model, received {type(source).__name__}")
     _check(found.network)
-    return found
+    return replace(found, network=_of_one_tensor(found.network))
+
+
+def _of_one_tensor(network):
+    """The same network, which takes and gives a tensor: one that was loaded may want lists of one."""
+    try:
+        graph.functional(network)
+    except ModelError:  # of a class of its own, which is called as it is
+        return network
+    return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
 
 
 def with_probabilities(source: Source) -> Source:
