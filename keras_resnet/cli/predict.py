@@ -37,9 +37,14 @@ def add_engine(parser):
 def load_keras_unless_ready(run, engine, precision):
     """Loads Keras quietly, unless an engine that needs none has its export of the run."""
     from keras_resnet.deploy import cache
+    from keras_resnet.deploy.engines import KERAS
 
-    if not cache.is_ready(run, cache.choose(engine, precision), precision):
-        load_keras()
+    engine = cache.choose(engine, precision)
+    if cache.is_ready(run, engine, precision):
+        return
+    if engine != KERAS:
+        say(f"The export for {engine} in {precision} is made and checked now, once for these weights")
+    load_keras()
 
 
 def run(arguments):

@@ -61,9 +61,9 @@ class Exported:
 
     Attributes:
         path: of the file, or of the folder of a SavedModel.
-        format: of it; precision: ``"float32"`` or ``"int8"``.
+        format, precision: as in its `Order`.
         bytes: of all its files.
-        parity: a `Parity`, with the accuracy for int8.
+        parity: a `Parity`; in another precision than float32 with the accuracy.
         images: what it was checked on, in words.
         float_layers: of int8, the layers that compute in float32 still.
     """
@@ -151,7 +151,7 @@ def write(order: Order, source, path=None, *, images=None, preprocess: str | Non
     with tempfile.TemporaryDirectory(prefix=f"{PART}{target.name}-", dir=home) as folder:
         draft = Path(folder) / target.name
         found, kept = _written(order, draft, described, source, photographs)
-        _raise(found.fault(order.max_drop), target, source)
+        _raise(found.fault(order.max_drop), target, source, "; nothing was written")
         size = sum(file.stat().st_size for file in metadata.files_of(draft))
         result = Exported(target, order.format, order.precision, size, found, photographs.origin, kept)
         told = {name: value for name, value in result.to_json().items() if name != "path"}
@@ -248,8 +248,9 @@ def _written(order, draft, described, source, photographs):
         writers.write_litert_int8(network, draft, calibration)
         writers.stamp(draft, order.format, described)
         return _compared(draft, described, source, photographs), ()
-    for judge in (None, _judge(source, photographs, order.max_drop)):
+    for careful in (False, True):
         writers.write(network, draft, order.format, described)
+        judge = _judge(source, photographs, order.max_drop) if careful else None
         quantize.quantize(draft, order.format, calibration, judge)
         writers.stamp(draft, order.format, described)
         found = _compared(draft, described, source, photographs)
@@ -284,13 +285,13 @@ def _compared(path, described, source, photographs):
 
 
 def _spread(rows, most):
-    """At most so many rows, evenly spaced, as an array."""
-    return np.asarray(rows[:: -(-len(rows) // most)] if len(rows) > most else rows[:])
+    """So many rows, evenly spaced, or all where there are fewer; as an array."""
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)])
 
 
-def _raise(fault, path, source):
+def _raise(fault, path, source, end=""):
     if fault is not None:
-        raise DeployError(f"{path} is not the same function as {source}: {fault}; nothing was written")
+        raise DeployError(f"{path} is not the same function as {source}: {fault}{end}")
 
 
 def _check_words(path, described, source):
