@@ -123,7 +123,7 @@ def _openvino_core():
 
 
 def _openvino(path, precision):
-    core = _openvino_core()
+    core, openvino = _openvino_core(), sys.modules["openvino"]
     if precision == HALF and not has_bfloat16():
         raise DeployError("precision: this processor has no bfloat16 instructions; expected 'float32' or 'int8'")
     # Without the hint OpenVINO takes bfloat16 by itself where the processor has it.
@@ -134,7 +134,8 @@ def _openvino(path, precision):
     request = compiled.create_infer_request()
 
     def run(images):
-        request.infer({INPUT: images}, share_inputs=True)
+        request.set_input_tensor(0, openvino.Tensor(images, shared_memory=True))
+        request.infer()
         return request.get_output_tensor(0).data.copy()  # the next call writes over it
 
     return run

@@ -101,14 +101,18 @@ def _quiet_nncf() -> Iterator:
     """NNCF, without its progress bars and its lines of information."""
     with no_telemetry():
         import nncf
-    logger = logging.getLogger("nncf")
-    before = logger.level
+    import rich
+
+    logger, console = logging.getLogger("nncf"), rich.get_console()
+    before = logger.level, console.is_jupyter
     logger.setLevel(logging.ERROR)
+    console.is_jupyter = False  # there the bars are pictures, which no redirection hides
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             yield nncf
     finally:
-        logger.setLevel(before)
+        logger.setLevel(before[0])
+        console.is_jupyter = before[1]
 
 
 def _read_openvino(path):
