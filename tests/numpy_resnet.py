@@ -22,7 +22,7 @@ def convolution(x, kernel, bias=0, *, stride=1, padding=0):
     return patches.reshape(len(x), height, width, -1) @ kernel.reshape(-1, filters) + bias
 
 
-def normalise(x, gamma, beta, mean, variance, epsilon):
+def normalize(x, gamma, beta, mean, variance, epsilon):
     return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
 
 
@@ -56,7 +56,7 @@ class Network:
 
     def conv_bn(self, x, conv, bn, stride=1, padding=0):
         y = convolution(x, *self.weights[conv], stride=stride, padding=padding)
-        return normalise(y, *self.weights[bn], self.epsilon)
+        return normalize(y, *self.weights[bn], self.epsilon)
 
     def block(self, x, name, stride=1, projection=False):
         """One bottleneck; `name` is e.g. "2a". The stride stands in the first 1x1 convolution."""
@@ -77,7 +77,7 @@ class Network:
         return x.mean(axis=(1, 2)) @ kernel + bias
 
 
-def randomise(model, seed):
+def randomize(model, seed):
     """Sets every weight of a Keras model to random numbers, running statistics too, at a scale that keeps signals near 1."""
     generator = np.random.default_rng(seed)
     for layer in model.layers:

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from conftest import ROOT
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 from keras_resnet.models import create_model
 
@@ -113,7 +113,7 @@ def expected(tmp_path_factory):
     logits = {}
     for seed, (name, options) in enumerate(NETS.items()):
         model = create_model("resnet-tiny", input_shape=(33, 40, 3), classes=5, classifier_activation=None, **options)
-        randomise(model, seed)
+        randomize(model, seed)
         model.save_weights(folder / f"{name}.weights.h5")
         logits[name] = np.asarray(model(IMAGES))
     return folder, logits

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import Network, randomise
+from numpy_resnet import Network, randomize
 
 import keras_resnet as kr
 from keras_resnet.errors import ModelError, WeightsError
@@ -10,7 +10,7 @@ from keras_resnet.errors import ModelError, WeightsError
 @pytest.fixture(scope="module")
 def signs_net():
     model = kr.ResNet50(weights=None, input_shape=(64, 64, 3), classes=6, classifier_activation=None)
-    randomise(model, seed=1)
+    randomize(model, seed=1)
     return model
 
 

@@ -69,11 +69,11 @@ class Block(nn.Module):
     def forward(self, x):
         y = x
         for number in range(1, self.count + 1):
-            convolve, normalise = getattr(self, f"conv{number}"), getattr(self, f"bn{number}")
+            convolve, normalize = getattr(self, f"conv{number}"), getattr(self, f"bn{number}")
             if self.preact:
-                y = convolve(torch.relu(normalise(y)))
+                y = convolve(torch.relu(normalize(y)))
             else:
-                y = normalise(convolve(y))
+                y = normalize(convolve(y))
                 y = torch.relu(y) if number < self.count else self.se(y)
         if self.downsample is not None:
             y = y + self.downsample(x)
@@ -123,7 +123,7 @@ class Network(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-def randomise(network, seed):
+def randomize(network, seed):
     """Sets norms and biases to random numbers too."""
     torch.manual_seed(seed)
     for module in network.modules():

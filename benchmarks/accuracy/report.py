@@ -10,7 +10,7 @@ from keras_resnet.evaluate.drawing import BLUE, FAINT, INK, ORANGE, new_figure, 
 # Group -> its picture. The contestants of the ablation are too many for one.
 PICTURES = {"main": "accuracy.png", "few": "few.png"}
 
-_COLOURS = (BLUE, ORANGE, "#2f855a", "#805ad5")
+_COLORS = (BLUE, ORANGE, "#2f855a", "#805ad5")
 _TOP = 0.9  # where the second panel begins
 _LOG_SPAN = 4  # from this ratio of the longest to the shortest run on, minutes are drawn on a logarithmic axis
 
@@ -190,8 +190,8 @@ def draw(rows, out, path):
         labelled = set()
         for row in rows:
             name = row["contestant"]
-            colour = _COLOURS[names.index(name) % len(_COLOURS)]
-            _draw_run(axes, read_curve(out, name, row["seed"]), colour, None if name in labelled else name, low=low)
+            color = _COLORS[names.index(name) % len(_COLORS)]
+            _draw_run(axes, read_curve(out, name, row["seed"]), color, None if name in labelled else name, low=low)
             labelled.add(name)
         _finish_panel(axes, rows, low)
     if panels[0].get_legend_handles_labels()[0]:
@@ -199,14 +199,14 @@ def draw(rows, out, path):
     return write(figure, path)
 
 
-def _draw_run(axes, curve, colour, label, *, low):
+def _draw_run(axes, curve, color, label, *, low):
     if not curve:  # its file was taken away; the table has the run
         return
     minutes = [point["minutes"] for point in curve]
     accuracy = [point["right"] / point["images"] for point in curve]
-    axes.plot(minutes, accuracy, color=colour, linewidth=1.3, alpha=0.85, label=label)
+    axes.plot(minutes, accuracy, color=color, linewidth=1.3, alpha=0.85, label=label)
     if accuracy[-1] >= low:
-        axes.plot(minutes[-1], accuracy[-1], color=colour, marker="o", markersize=5, clip_on=False, zorder=3)
+        axes.plot(minutes[-1], accuracy[-1], color=color, marker="o", markersize=5, clip_on=False, zorder=3)
 
 
 def _finish_panel(axes, rows, low):

@@ -75,6 +75,7 @@ def _small(n, **topology):
 CATALOG = {
     "resnet18": Row(_HE, _DEEPER, {"depths": _DEPTHS[18], **_BASIC}, {"torchvision": _torch(11_689_512, 1.814)}),
     "resnet34": Row(_HE, _DEEPER, {"depths": _DEPTHS[34], **_BASIC}, {"torchvision": _torch(21_797_672, 3.664)}),
+    "resnet26": Row(_HE, ("torchvision",), {"depths": (2, 2, 2, 2)}, {"torchvision": _torch(None, 2.36, _TIMM)}),
     "resnet50": Row(
         _HE,
         ("chollet", "keras_v2", *_OWN[1:], "coursera"),

@@ -8,15 +8,15 @@ at once on an array, in inference mode as those cells did. With `seed=0` in ever
 
 from keras_resnet import blocks
 from keras_resnet.compat import generation, notebook, standins
-from keras_resnet.compat.initialisers import initialisers
+from keras_resnet.compat.initializers import initializers
 from keras_resnet.compat.notebook import *  # noqa: F403
 
-_OWN = ("ResNet50", "convolutional_block", "identity_block", "initialisers", "keras", "tf")
+_OWN = ("ResNet50", "convolutional_block", "identity_block", "initializers", "keras", "tf")
 _DRAWN = ("GlorotUniform", "RandomUniform", "glorot_uniform", "random_uniform")
 __all__ = [*notebook.__all__, *_OWN, *_DRAWN]
 
 _SETTINGS = generation.Settings(named=True)
-_drawn = initialisers("graph")
+_drawn = initializers("graph")
 glorot_uniform = GlorotUniform = _drawn.glorot_uniform
 random_uniform = RandomUniform = _drawn.random_uniform
 keras, tf = standins.keras_of(_drawn), standins.tensorflow(_drawn, graphs=True)
@@ -35,13 +35,13 @@ def identity_block(X, f, filters, stage, block):
         A Keras tensor of X's shape, or for numbers a float32 tensor of the backend, computed in inference mode.
     """
     draw = glorot_uniform(seed=0)
-    return generation.run_block(blocks.identity_block, X, f, filters, stage, block, settings=_SETTINGS, initialiser=draw)
+    return generation.run_block(blocks.identity_block, X, f, filters, stage, block, settings=_SETTINGS, initializer=draw)
 
 
 def convolutional_block(X, f, filters, stage, block, s=2):
     """A bottleneck with a 1x1 convolution in its shortcut; `identity_block` has the arguments, ``s`` is the stride."""
     draw = glorot_uniform(seed=0)
-    options = {"settings": _SETTINGS, "initialiser": draw, "strides": s}
+    options = {"settings": _SETTINGS, "initializer": draw, "strides": s}
     return generation.run_block(blocks.conv_block, X, f, filters, stage, block, **options)
 
 

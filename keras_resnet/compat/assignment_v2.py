@@ -8,16 +8,16 @@ TensorFlow; `initialisers("stateful", 2)` gives those of 2022 and later after `t
 
 from keras_resnet import blocks
 from keras_resnet.compat import generation, notebook, standins
-from keras_resnet.compat.initialisers import initialisers
+from keras_resnet.compat.initializers import initializers
 from keras_resnet.compat.notebook import *  # noqa: F403
 from keras_resnet.compat.public_tests import PublicTests, comparator, summary
 
-_OWN = ("ResNet50", "convolutional_block", "identity_block", "initialisers", "keras", "tf")
+_OWN = ("ResNet50", "convolutional_block", "identity_block", "initializers", "keras", "tf")
 _DRAWN = ("GlorotUniform", "RandomUniform", "glorot_uniform", "random_uniform")
 __all__ = [*notebook.__all__, *_OWN, *_DRAWN, "ResNet50_summary", "comparator", "public_tests", "summary"]
 
 _SETTINGS = generation.Settings()
-_drawn = initialisers("stateless")
+_drawn = initializers("stateless")
 glorot_uniform = GlorotUniform = _drawn.glorot_uniform
 random_uniform = RandomUniform = _drawn.random_uniform
 keras, tf = standins.keras_of(_drawn), standins.tensorflow(_drawn)
@@ -37,13 +37,13 @@ def identity_block(X, f, filters, training=True, initializer=random_uniform):
     Returns:
         A Keras tensor of X's shape, or for numbers a float32 tensor of the backend.
     """
-    options = {"settings": _SETTINGS, "initialiser": initializer(seed=0), "training": training}
+    options = {"settings": _SETTINGS, "initializer": initializer(seed=0), "training": training}
     return generation.run_block(blocks.identity_block, X, f, filters, "", "", **options)
 
 
 def convolutional_block(X, f, filters, s=2, training=True, initializer=glorot_uniform):
     """A bottleneck with a 1x1 convolution in its shortcut; `identity_block` has the arguments, ``s`` is the stride."""
-    options = {"settings": _SETTINGS, "initialiser": initializer(seed=0), "training": training}
+    options = {"settings": _SETTINGS, "initializer": initializer(seed=0), "training": training}
     return generation.run_block(blocks.conv_block, X, f, filters, "", "", s, **options)
 
 

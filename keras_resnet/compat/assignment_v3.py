@@ -9,16 +9,16 @@ layer and which `tf.random.set_seed` starts anew.
 
 from keras_resnet import blocks
 from keras_resnet.compat import generation, notebook, standins
-from keras_resnet.compat.initialisers import initialisers
+from keras_resnet.compat.initializers import initializers
 from keras_resnet.compat.notebook import *  # noqa: F403
 from keras_resnet.compat.public_tests import PublicTests, comparator, summary
 
-_OWN = ("ResNet50", "convolutional_block", "identity_block", "initialisers", "keras", "tf")
+_OWN = ("ResNet50", "convolutional_block", "identity_block", "initializers", "keras", "tf")
 _DRAWN = ("GlorotUniform", "RandomUniform", "glorot_uniform", "random_uniform")
 __all__ = [*notebook.__all__, *_OWN, *_DRAWN, "ResNet50_summary", "comparator", "public_tests", "summary"]
 
 _SETTINGS = generation.Settings(epsilon=1e-6, momentum=0.90)
-_drawn = initialisers("stateful")
+_drawn = initializers("stateful")
 glorot_uniform = GlorotUniform = _drawn.glorot_uniform
 random_uniform = RandomUniform = _drawn.random_uniform
 keras, tf = standins.keras_of(_drawn), standins.tensorflow(_drawn)
@@ -45,13 +45,13 @@ def identity_block(X, f, filters, initializer=random_uniform):
         A Keras tensor of X's shape, or for numbers a float32 tensor of the backend, computed in inference mode. For training
         mode make a model of it: `keras.Model(inputs, outputs)(X, training=True)`.
     """
-    options = {"settings": _SETTINGS, "initialiser": initializer(seed=0)}
+    options = {"settings": _SETTINGS, "initializer": initializer(seed=0)}
     return generation.run_block(blocks.identity_block, X, f, filters, "", "", **options)
 
 
 def convolutional_block(X, f, filters, s=2, initializer=glorot_uniform):
     """A bottleneck with a 1x1 convolution in its shortcut; `identity_block` has the arguments, ``s`` is the stride."""
-    options = {"settings": _SETTINGS, "initialiser": initializer(seed=0)}
+    options = {"settings": _SETTINGS, "initializer": initializer(seed=0)}
     return generation.run_block(blocks.conv_block, X, f, filters, "", "", s, **options)
 
 
@@ -62,6 +62,6 @@ def ResNet50(input_shape=(64, 64, 3), classes=6, training=False):
 
 
 public_tests = PublicTests(
-    identity_block, convolutional_block, ResNet50, False, lambda: initialisers("stateful").glorot_uniform
+    identity_block, convolutional_block, ResNet50, False, lambda: initializers("stateful").glorot_uniform
 )
 ResNet50_summary = public_tests.network_summary()

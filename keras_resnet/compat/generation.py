@@ -27,7 +27,7 @@ class Settings:
     momentum: float = 0.99
     named: bool = False
 
-    def layers(self, initialiser, training=None):
+    def layers(self, initializer, training=None):
         """A namespace of Keras layers with these settings, as the blocks take it.
 
         Args:
@@ -37,15 +37,15 @@ class Settings:
         named = (lambda name: {"name": name}) if self.named else (lambda name: {})
 
         def convolution(filters, kernel_size, *, name, **options):
-            return layers.Conv2D(filters, kernel_size, kernel_initializer=initialiser, **options, **named(name))
+            return layers.Conv2D(filters, kernel_size, kernel_initializer=initializer, **options, **named(name))
 
-        def normalisation(axis, *, name):
+        def normalization(axis, *, name):
             layer = layers.BatchNormalization(axis=axis, momentum=self.momentum, epsilon=self.epsilon, **named(name))
             return layer if training is None else partial(layer, training=training)
 
         return SimpleNamespace(
             Conv2D=convolution,
-            BatchNormalization=normalisation,
+            BatchNormalization=normalization,
             Activation=layers.Activation,
             Add=layers.Add,
             ZeroPadding2D=layers.ZeroPadding2D,
@@ -53,7 +53,7 @@ class Settings:
         )
 
 
-def run_block(block, X, *arguments, settings, initialiser, training=None, **options):
+def run_block(block, X, *arguments, settings, initializer, training=None, **options):
     """A block of `keras_resnet.blocks`, on a Keras tensor a part of a network, on numbers computed at once.
 
     Args:
@@ -69,9 +69,9 @@ def run_block(block, X, *arguments, settings, initialiser, training=None, **opti
         A Keras tensor; or a tensor of the backend, float32 (under PyTorch detached from its graph, so that `.numpy()` works).
     """
     if keras.backend.is_keras_tensor(X):
-        return block(X, *arguments, layers=settings.layers(initialiser), **options)
+        return block(X, *arguments, layers=settings.layers(initializer), **options)
     numbers = _numbers(X)
-    return _detached(block(numbers, *arguments, layers=settings.layers(initialiser, bool(training)), **options))
+    return _detached(block(numbers, *arguments, layers=settings.layers(initializer, bool(training)), **options))
 
 
 def network(input_shape, classes, settings, stem, conv, identity):

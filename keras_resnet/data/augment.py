@@ -26,7 +26,7 @@ class Augmentation:
     zoom: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
-    colour: float = 0.0
+    color: float = 0.0
     erase: float = 0.0
     mirror: bool = False
 
@@ -85,25 +85,25 @@ def _inverse_map(size, pad, augmentation, drawn):
     scale = 1 / (1 + drawn[1] * augmentation.zoom)
     shift_x, shift_y = drawn[2:] * augmentation.shift * size
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    centre_x, centre_y = width / 2, height / 2
+    center_x, center_y = width / 2, height / 2
     return (
-        cos, -sin, pad + centre_x - cos * (centre_x + shift_x) + sin * (centre_y + shift_y),
-        sin, cos, pad + centre_y - sin * (centre_x + shift_x) - cos * (centre_y + shift_y),
+        cos, -sin, pad + center_x - cos * (center_x + shift_x) + sin * (center_y + shift_y),
+        sin, cos, pad + center_y - sin * (center_x + shift_x) - cos * (center_y + shift_y),
     )  # fmt: skip
 
 
 def _relight(images, augmentation, generator, mine, count):
     """Multiplies contrast and channels and adds brightness, at once: `(contrast * (image - mean) + mean + offset) * colour`."""
-    if not (augmentation.brightness or augmentation.contrast or augmentation.colour):
+    if not (augmentation.brightness or augmentation.contrast or augmentation.color):
         return images
     channels = images.shape[3]
     contrast = 1 + generator.uniform(-1, 1, (count, 1, 1, 1))[mine] * augmentation.contrast
-    colour = 1 + generator.uniform(-1, 1, (count, 1, 1, channels))[mine] * augmentation.colour
+    color = 1 + generator.uniform(-1, 1, (count, 1, 1, channels))[mine] * augmentation.color
     offset = 255 * generator.uniform(-1, 1, (count, 1, 1, 1))[mine] * augmentation.brightness
     mean = images.mean(axis=(1, 2, 3), keepdims=True)
     # Rows of W * C numbers, not of C at each pixel: NumPy is slow at loops over three.
     rows = images.reshape(*images.shape[:2], -1)
-    gain, shift = (np.tile(each * colour, images.shape[2])[..., 0, :] for each in (contrast, (1 - contrast) * mean + offset))
+    gain, shift = (np.tile(each * color, images.shape[2])[..., 0, :] for each in (contrast, (1 - contrast) * mean + offset))
     changed = rows * gain + shift
     return np.clip(np.rint(changed, out=changed), 0, 255, out=changed).astype("uint8").reshape(images.shape)
 

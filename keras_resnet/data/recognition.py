@@ -41,8 +41,8 @@ def stack(found):
 def mark(image):
     """The mark of one image, uint8 `(H, W, 3)`: uint8 `(208,)`."""
     digest = hashlib.blake2b(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes(), digest_size=HASH).digest()
-    colours = np.asarray(Image.fromarray(image).resize((GRID, GRID), Image.Resampling.BOX))
-    return np.concatenate([np.frombuffer(digest, np.uint8), colours.reshape(-1)])
+    colors = np.asarray(Image.fromarray(image).resize((GRID, GRID), Image.Resampling.BOX))
+    return np.concatenate([np.frombuffer(digest, np.uint8), colors.reshape(-1)])
 
 
 def recognize(given, known):

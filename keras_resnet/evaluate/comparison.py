@@ -17,9 +17,9 @@ from keras_resnet.text import visible
 from keras_resnet.workdir import Workdir
 
 # Okabe and Ito 2008, "Color universal design", without their yellow, which is faint on white; black comes last.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 _DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
-MOST_DRAWN = len(_COLOURS) * len(_DASHES)
+MOST_DRAWN = len(_COLORS) * len(_DASHES)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def draw(rows, path):
     left, right = figure.subplots(1, 2)
     longest = np.array([1, max(len(row.log["val_loss"]) for row in shown)], dtype=float)
     for number, row in enumerate(shown):
-        look = {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[number // len(_COLOURS)], "linewidth": 1.6}
+        look = {"color": _COLORS[number % len(_COLORS)], "linestyle": _DASHES[number // len(_COLORS)], "linewidth": 1.6}
         epochs = np.asarray(row.log.get("epoch", range(len(row.log["val_loss"])))) + 1
         text = "" if row.accuracy is None else f", test {percent(row.accuracy, 1)}"
         look |= {"marker": drawing.marker(epochs), "markersize": 3}

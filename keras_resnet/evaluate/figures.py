@@ -183,9 +183,9 @@ def _draw_rate(axes, epochs, rate):
 def _draw_pair(axes, epochs, log, column):
     """Draws the training and, where there is one, the validation column; returns the names of those drawn."""
     drawn = {}
-    for name, label, colour in ((column, "training", BLUE), (f"val_{column}", "validation", ORANGE)):
+    for name, label, color in ((column, "training", BLUE), (f"val_{column}", "validation", ORANGE)):
         if np.isfinite(log.get(name, [])).any() or name == column:
-            axes.plot(epochs, log[name], color=colour, label=label, linewidth=1.8, marker=drawing.marker(epochs), markersize=4)
+            axes.plot(epochs, log[name], color=color, label=label, linewidth=1.8, marker=drawing.marker(epochs), markersize=4)
             drawn[name] = label
     return drawn
 
@@ -237,5 +237,5 @@ def _write_counts(axes, matrix, shades, cell):
         return
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column] or row == column:
-            colour = "white" if shades[row, column].mean() < 0.62 else INK
-            axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center", color=colour, fontsize=size)
+            color = "white" if shades[row, column].mean() < 0.62 else INK
+            axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center", color=color, fontsize=size)

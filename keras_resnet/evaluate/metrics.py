@@ -180,12 +180,12 @@ def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, f
     if total < 1 or not 0 <= correct <= total:
         raise DataError(f"No interval for {correct} right of {total} images; expected 0 <= right <= images >= 1")
     p = correct / total
-    centre = p + z * z / (2 * total)
+    center = p + z * z / (2 * total)
     margin = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
     # At both ends the bound is exact; rounding would leave 1e-17 or 0.9999999999999999.
-    low = 0.0 if correct == 0 else (centre - margin) / scale
-    high = 1.0 if correct == total else (centre + margin) / scale
+    low = 0.0 if correct == 0 else (center - margin) / scale
+    high = 1.0 if correct == total else (center + margin) / scale
     return low, high
 
 

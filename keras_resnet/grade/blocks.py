@@ -76,7 +76,7 @@ def _check(function, kind):
         return graded(name, outcome.found or _of_ends(outcome, task))
     graph = opened(outcome.source, [outcome.output])
     read, fitted = reading.read(graph), values.Fitted(graph, task)
-    started = _initialised(graph, learner, recorder, task) if graph.closed else []  # before the weights are others
+    started = _initialized(graph, learner, recorder, task) if graph.closed else []  # before the weights are others
     found = _built(outcome, read, fitted) + recorder.mistakes() + _default_stride(learner) + started
     found = found or _again(learner, kind, outcome) or _modes(learner, graph, task)
     return graded(name, found, [] if found else _advice(outcome, learner, read, fitted))
@@ -135,7 +135,7 @@ def _default_stride(learner):
     return [] if default in (2, (2, 2), [2, 2]) else [mistake("default_stride", name=learner.name, received=repr(default))]
 
 
-def _initialised(graph, learner, recorder, task):
+def _initialized(graph, learner, recorder, task):
     """Which kernels the initializer that the function was given has not made, or which start as one number."""
     convs = [layer for layer in graph.layers if isinstance(layer, keras.layers.Conv2D)]
     if "initializer" not in learner.named:

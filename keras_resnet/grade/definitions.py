@@ -67,7 +67,7 @@ class Definitions:
                 self.notes.append(f"{label}, line {node.lineno}, could not be imported: {ast.unparse(node)}")
                 self._add_names_of_keras()
             elif isinstance(node, ast.ImportFrom):
-                self._take_kerass_normalisation(node.module)
+                self._take_kerass_normalization(node.module)
             if any(module.split(".")[0] == "keras_resnet" for module in modules):
                 self.notes.append(f"{label}, line {node.lineno}: {ast.unparse(node)}: this package has right blocks of its own")
 
@@ -82,7 +82,7 @@ class Definitions:
         for name, value in {**brought, "keras": keras, "layers": keras.layers, "Model": keras.Model, "np": numpy}.items():
             self.names.setdefault(name, value)
 
-    def _take_kerass_normalisation(self, module):
+    def _take_kerass_normalization(self, module):
         """The helper file of 2023 has a batch normalisation of its own, which Keras 3 cannot build."""
         import keras
 

@@ -16,7 +16,7 @@ from keras_resnet.data.memory import free_memory
 from keras_resnet.errors import GradeError
 from keras_resnet.files import whole
 from keras_resnet.grade import cells, isolation, submissions
-from keras_resnet.grade.process import Limits, Neighbours, grade_confined
+from keras_resnet.grade.process import Limits, Neighbors, grade_confined
 from keras_resnet.grade.targets import SUBJECTS
 
 _FRAMEWORK = 1500  # megabytes of a process besides what its learner's code may use
@@ -151,8 +151,8 @@ def _row(submission, folder, shared, number, limits, stop):
     try:
         cells.read(submission.path)  # what is no notebook is told at once
         path = submission.copy_to(own)
-        neighbours = Neighbours(folder, shared, isolation.available())
-        graded = grade_confined(submission.name, path, own, limits, neighbours, stop)
+        neighbors = Neighbors(folder, shared, isolation.available())
+        graded = grade_confined(submission.name, path, own, limits, neighbors, stop)
         row = _of_grade(submission.name, graded)
     except (GradeError, OSError) as problem:
         why = str(problem).replace(str(submission.path), submission.name)

@@ -89,7 +89,7 @@ def grade_file(path: str | PathLike, *, seconds: float = 120, megabytes: int = 4
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """Where other submissions lie, for a process that is to reach none of them.
 
     Attributes:
@@ -103,7 +103,7 @@ class Neighbours:
     namespaces: bool
 
 
-def grade_confined(name, path, own, limits, neighbours=None, stop=None):
+def grade_confined(name, path, own, limits, neighbors=None, stop=None):
     """`grade_file` with its surroundings.
 
     Args:
@@ -124,7 +124,7 @@ def grade_confined(name, path, own, limits, neighbours=None, stop=None):
             grades.append(_unchecked(*found[len(grades)], broken))
             continue
         leave = [grade.name for grade in grades] + [name for name, subject in found or () if broken and subject == "network"]
-        lines, ended, said = _child(path, Path(own), limits, neighbours, stop, leave)
+        lines, ended, said = _child(path, Path(own), limits, neighbors, stop, leave)
         if found is None:
             _refuse_without_backend(lines)
             notes = tuple(line["note"] for line in lines if "note" in line) + ((memory.UNBOUND,) if memory.UNBOUND else ())
@@ -148,17 +148,17 @@ def _refuse_without_backend(lines):
             raise ModuleNotFoundError(line["missing"], name=line["name"])
 
 
-def _child(path, own, limits, neighbours, stop, done):
+def _child(path, own, limits, neighbors, stop, done):
     """Runs the child for what is not ``done``; the lines of its report, how it ended, and what it said last."""
-    apart = neighbours is not None and neighbours.namespaces
-    there = neighbours.processes if apart else own  # where the process finds its own folder
+    apart = neighbors is not None and neighbors.namespaces
+    there = neighbors.processes if apart else own  # where the process finds its own folder
     value = {"path": str(there / path.relative_to(own) if apart else path), "report": str(there / _REPORT), "done": done}
     value |= {"megabytes": limits.megabytes, "seconds": limits.seconds, "writable": str(there)}
-    value["hidden"] = [str(neighbours.submissions), str(neighbours.processes)] if neighbours else []
+    value["hidden"] = [str(neighbors.submissions), str(neighbors.processes)] if neighbors else []
     (own / _REPORT).unlink(missing_ok=True)
     (own / "task.json").write_text(json.dumps(value), encoding="utf-8")
     command = [sys.executable, "-m", "keras_resnet.grade.child", str(there / "task.json")]
-    command = isolation.wrapped(command, own, there, neighbours.submissions) if apart else command
+    command = isolation.wrapped(command, own, there, neighbors.submissions) if apart else command
     ended, said = _run(command, _environment(there, limits), own, limits, stop)
     return _lines(own / _REPORT), ended, said
 

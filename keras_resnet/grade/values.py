@@ -51,7 +51,7 @@ def forward(x, weights, task, epsilon, training):
 
     def unit(x, number, stride=1):
         kernel, bias, norm = units[number]
-        return _normalise(_convolve(x, kernel, stride) + bias, *norm, epsilon, training)
+        return _normalize(_convolve(x, kernel, stride) + bias, *norm, epsilon, training)
 
     y = np.maximum(unit(x, 0, task.stride), 0)
     y = np.maximum(unit(y, 1), 0)
@@ -68,7 +68,7 @@ def _convolve(x, kernel, stride):
     return np.einsum("nhwcij,ijcf->nhwf", windows, kernel)
 
 
-def _normalise(x, gamma, beta, mean, variance, epsilon, training):
+def _normalize(x, gamma, beta, mean, variance, epsilon, training):
     if training:
         mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta

@@ -170,7 +170,7 @@ def _draw_lengths(result):
     shares = [np.divide(each, np.sum(each)) for each in figures.of(result, "gradient", "by_length")]
     blocks = result.values[0]["gradient"]["blocks"]
     figures.band(axes[0], np.arange(blocks + 1), shares, "gradient, share of the norms", 0, marker="o")
-    style = {"color": figures.COLOURS[1], "marker": "o", "markersize": 4}
+    style = {"color": figures.COLORS[1], "marker": "o", "markersize": 4}
     axes[0].plot(np.arange(blocks + 1), stats.binomial(blocks), label="paths, binomial", **style)
     means = figures.of(result, "gradient", "mean_length")
     fact = f"mean length {np.mean(means):.1f} of {blocks} blocks; of the paths {blocks / 2:g}"

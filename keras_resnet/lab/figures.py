@@ -6,7 +6,7 @@ from keras_resnet.evaluate import drawing
 from keras_resnet.evaluate.drawing import FAINT, INK
 
 # Okabe and Ito 2008, "Color universal design", without their yellow, which is faint on white.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 WIDTHS = (3.0, 2.3, 1.7, 1.1)  # points: a line that lies on an earlier one does not hide it
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 
@@ -46,12 +46,12 @@ def band(axes, x, series, label, number=0, *, dash=0, marker=None):
         number: of the colour; ``dash``: of the dash.
         marker: of the points, or None.
     """
-    series, colour = np.asarray(series, dtype=float), COLOURS[number % len(COLOURS)]
+    series, color = np.asarray(series, dtype=float), COLORS[number % len(COLORS)]
     width = WIDTHS[min(number, len(WIDTHS) - 1)]
-    style = {"color": colour, "linestyle": DASHES[dash], "linewidth": width, "marker": marker, "markersize": 2.5 + width}
+    style = {"color": color, "linestyle": DASHES[dash], "linewidth": width, "marker": marker, "markersize": 2.5 + width}
     axes.plot(x, series.mean(axis=0), label=label, **style)
     if len(series) > 1:
-        axes.fill_between(x, series.min(axis=0), series.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between(x, series.min(axis=0), series.max(axis=0), color=color, alpha=0.18, linewidth=0)
 
 
 def bars(axes, labels, series, number=0, *, offset=0.0, width=0.6, label=None, form="{:.3g}"):
@@ -68,7 +68,7 @@ def bars(axes, labels, series, number=0, *, offset=0.0, width=0.6, label=None, f
     """
     series = np.asarray(series, dtype=float)
     means, places = series.mean(axis=0), np.arange(len(labels)) + offset
-    axes.bar(places, means, width, color=COLOURS[number % len(COLOURS)], label=label)
+    axes.bar(places, means, width, color=COLORS[number % len(COLORS)], label=label)
     if len(series) > 1:
         axes.vlines(places, series.min(axis=0), series.max(axis=0), color=INK, linewidth=1)
     tops = series.max(axis=0)

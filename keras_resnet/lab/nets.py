@@ -57,7 +57,7 @@ class NumpyLayers:
 
     def norm(self, x, branch, *, last=False, gamma=True):
         """Batch normalisation over N, or nothing; epsilon is Keras's."""
-        return tape.normalise(x, 1e-3, self.constant_statistics) if self.norm_on else x
+        return tape.normalize(x, 1e-3, self.constant_statistics) if self.norm_on else x
 
     def act(self, x, branch):
         """The activation."""

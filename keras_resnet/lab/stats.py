@@ -27,9 +27,9 @@ def autocorrelation(values):
     """
     values = np.asarray(values, dtype=np.float64)
     values = values.reshape(len(values), -1)
-    centred = values - values.mean(axis=0)
+    centerd = values - values.mean(axis=0)
     count = len(values)
-    spectrum = np.abs(np.fft.rfft(centred, 2 * count, axis=0)) ** 2
+    spectrum = np.abs(np.fft.rfft(centerd, 2 * count, axis=0)) ** 2
     sums = np.fft.irfft(spectrum, axis=0)[: count // 2].sum(axis=1)
     if sums[0] <= 0:
         return np.eye(1, count // 2)[0]

@@ -105,7 +105,7 @@ def activate(x, name):
     return Node(value(x.value), ((x, lambda slope: slope * derivative(x.value)),))
 
 
-def normalise(x, epsilon, constant):
+def normalize(x, epsilon, constant):
     """Batch normalisation without gamma and beta: `(N, C)` less its mean over N, over its standard deviation.
 
     Args:

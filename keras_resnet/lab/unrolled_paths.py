@@ -168,9 +168,9 @@ def _draw(result):
     lengths = np.arange(RESNET50_BLOCKS + 1)
     axes[1].set_xticks(lengths[::2])
     counted = np.divide(result.values[0]["resnet50_lengths"], result.values[0]["resnet50_paths"])
-    axes[1].bar(lengths, counted, color=figures.COLOURS[0], label="counted on the graph")
+    axes[1].bar(lengths, counted, color=figures.COLORS[0], label="counted on the graph")
     axes[1].plot(
-        lengths, stats.binomial(RESNET50_BLOCKS), "o", color=figures.COLOURS[1], markersize=4, label="binomial(16, 1/2)"
+        lengths, stats.binomial(RESNET50_BLOCKS), "o", color=figures.COLORS[1], markersize=4, label="binomial(16, 1/2)"
     )
     figures.finish(
         axes[1], "Paths of ResNet50", f"{result.values[0]['resnet50_paths']:,} paths", "branches taken", "share of the paths"

@@ -275,9 +275,9 @@ def _order(steps, raw):
         return "branch_end"
     if isinstance(ending, NORMS):
         return "post"
-    normalised = any(isinstance(step.layer, NORMS) for _, each in raw for step in each.steps)
+    normalized = any(isinstance(step.layer, NORMS) for _, each in raw for step in each.steps)
     bare = any(not isinstance(steps[fork].layer, ACTIVATIONS) for fork, _ in raw[1:])
-    return "pre" if normalised or bare else "post"
+    return "pre" if normalized or bare else "post"
 
 
 def _tail(steps, block, order):

@@ -10,7 +10,7 @@ from keras_resnet.errors import ModelError, one_of
 # 0. Photographs and drawings enlarged by PIL, TensorFlow, PyTorch and JAX, up to Lanczos's kernel of radius 5, gave 0.15, 0.28
 # above 255, and 0.16; photographs less the means of ImageNet at least 0.65 and up to 0.25.
 _BEYOND, _NEGATIVE = 0.3, 0.25
-_NORMALISED = 3  # 0 to 1 less a mean, over a deviation, ends at 2.64 (mode "torch")
+_NORMALIZED = 3  # 0 to 1 less a mean, over a deviation, ends at 2.64 (mode "torch")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _fault(values):
     beyond = 0 if whole else _BEYOND
     if not np.isfinite([low, high]).all():
         return f"{received}: not all values are finite"
-    if low < 0 and (-low > beyond * high or high <= _NORMALISED or (values < 0).mean() > _NEGATIVE):
+    if low < 0 and (-low > beyond * high or high <= _NORMALIZED or (values < 0).mean() > _NEGATIVE):
         return f"{received}: preprocessed already"
     if high > 255 * (1 + beyond):
         return f"{received}: no 8-bit pixels"

@@ -6,7 +6,7 @@ from keras_resnet.data.augment import Augmentation
 from keras_resnet.train.recipe import Recipe
 
 # No mirror images: signs in general have handedness.
-_PHOTOGRAPHS = Augmentation(shift=0.1, rotation=15, zoom=0.15, brightness=0.1, contrast=0.2, colour=0.1)
+_PHOTOGRAPHS = Augmentation(shift=0.1, rotation=15, zoom=0.15, brightness=0.1, contrast=0.2, color=0.1)
 
 # `python -m benchmarks accuracy --ablation` on the Sign Language Digits: resnet18, 32 x 32, 20 epochs, a learning rate of 1e-3.
 # Validation images (393 of people not trained on) that a recipe gets right, in percent, and their loss, means over the seeds;

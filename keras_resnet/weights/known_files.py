@@ -238,16 +238,3 @@ def accuracy_of(row):
     """The published accuracy in words: ``"top-1 75.96 %, top-5 93.034 %, at 299 x 299"``."""
     top_1, top_5 = row.accuracy
     return f"top-1 {top_1:g} %, top-5 {top_5:g} %" + (f", {row.conditions}" if row.conditions else "")
-
-
-def markdown():
-    """The table of the known files in `weights/README.md`."""
-    lines = ["| name | network, lineage | MB | top-1 / top-5 | as published in | hash |", "|---|---|---|---|---|---|"]
-    for row in KNOWN_FILES.values():
-        figures = "" if row.accuracy is None else " / ".join(f"{figure:g}" for figure in row.accuracy)
-        figures += f", {row.conditions}" if row.conditions else ""
-        where = row.source if row.accuracy else ""
-        kind, digits = row.digest
-        network = f"{row.model}, {', '.join(row.lineages)}"
-        lines.append(f"| [`{row.name}`]({row.url}) | {network} | {row.megabytes} | {figures} | {where} | {kind} `{digits}` |")
-    return "\n".join(lines)

@@ -45,7 +45,7 @@ def trained(block, **arguments):
 
 def v2_conv(kind, training):
     """`convolutional_block` on ONES, its weights drawn in a way of 2021 or 2022; with the stateful one after another call."""
-    draw = v2.initialisers(kind, 2)
+    draw = v2.initializers(kind, 2)
     block = partial(v2.convolutional_block, ONES, f=2, filters=[2, 4, 6], initializer=draw.glorot_uniform)
     if kind == "stateful" and training:
         block(training=False)  # the notebook's first call

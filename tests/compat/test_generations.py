@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
-from numpy_resnet import Network, randomise
+from numpy_resnet import Network, randomize
 from PIL import Image
 
 import keras_resnet as kr
@@ -68,7 +68,7 @@ def test_the_first_generation_has_the_names_of_its_files(networks):
 
 def test_the_network_computes_the_equations(networks):
     model = networks["v1"]
-    randomise(model, seed=1)
+    randomize(model, seed=1)
     images = np.random.default_rng(2).uniform(0, 1, (1, 64, 64, 3)).astype("float32")
     weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
     weights["fc1000"] = weights.pop("fc6")
@@ -160,7 +160,7 @@ def test_versions_are_those_of_the_libraries():
 
 
 @pytest.mark.parametrize("name", GENERATIONS)
-def test_initialisers_have_all_their_names_and_draw_alike(name):
+def test_initializers_have_all_their_names_and_draw_alike(name):
     module = GENERATIONS[name]
     assert module.GlorotUniform is module.glorot_uniform and module.RandomUniform is module.random_uniform
     assert module.Identity is module.identity is keras.initializers.Identity

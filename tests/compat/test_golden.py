@@ -41,17 +41,17 @@ def block_of_ones(x, f, epsilon, training, factor):
     """An identity block of kernels of ones on three equal channels, `(N, H, W)`; ``factor`` rounds what is multiplied."""
     channels = 3
 
-    def normalise(x):
+    def normalize(x):
         mean, variance = (x.mean(), x.var()) if training else (0, 1)
         return (x - mean) / np.sqrt(variance + epsilon)
 
     before, after = (f - 1) // 2, f // 2
     first = 4 if not training else 3  # the notebooks' filters: 4, 4, 3 and 3, 3, 3
-    y = np.maximum(normalise(channels * factor(x)), 0)
+    y = np.maximum(normalize(channels * factor(x)), 0)
     padded = np.pad(factor(y), ((0, 0), (before, after), (before, after)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (f, f), axis=(1, 2))
-    y = np.maximum(normalise(first * windows.sum(axis=(3, 4))), 0)
-    return np.maximum(normalise(first * factor(y)) + x, 0)
+    y = np.maximum(normalize(first * windows.sum(axis=(3, 4))), 0)
+    return np.maximum(normalize(first * factor(y)) + x, 0)
 
 
 IMAGES = np.stack([np.full((4, 4), value, dtype="float64") for value in (-1, 1, 3)])

@@ -18,7 +18,7 @@ def test_nothing_asked_changes_nothing(images):
 
 
 def test_the_argument_is_not_touched_and_the_seed_decides(images):
-    amounts = {"shift": 0.2, "rotation": 20, "zoom": 0.2, "brightness": 0.2, "contrast": 0.3, "colour": 0.1, "erase": 0.3}
+    amounts = {"shift": 0.2, "rotation": 20, "zoom": 0.2, "brightness": 0.2, "contrast": 0.3, "color": 0.1, "erase": 0.3}
     before = images.copy()
     first = draw(images, **amounts)
     np.testing.assert_array_equal(images, before)
@@ -69,14 +69,14 @@ def test_zoom_changes_the_area_by_its_square():
         assert area == pytest.approx(scale**2, rel=0.03)
 
 
-def test_light_is_gain_about_the_mean_then_offset_then_the_colour_of_the_light():
+def test_light_is_gain_about_the_mean_then_offset_then_the_color_of_the_light():
     image = np.random.default_rng(0).integers(80, 150, (1, 16, 16, 3)).astype("uint8")
     for seed in range(4):
         generator = np.random.default_rng(seed)
-        contrast, colour = 1 + generator.uniform(-1, 1) * 0.3, 1 + generator.uniform(-1, 1, 3) * 0.1
+        contrast, color = 1 + generator.uniform(-1, 1) * 0.3, 1 + generator.uniform(-1, 1, 3) * 0.1
         offset = 255 * generator.uniform(-1, 1) * 0.1
-        expected = (contrast * (image[0] - image.mean()) + image.mean() + offset) * colour
-        received = draw(image, seed=seed, brightness=0.1, contrast=0.3, colour=0.1)[0]
+        expected = (contrast * (image[0] - image.mean()) + image.mean() + offset) * color
+        received = draw(image, seed=seed, brightness=0.1, contrast=0.3, color=0.1)[0]
         assert np.abs(received - expected).max() <= 0.501
         assert abs(contrast - 1) > 0.005 and abs(offset) > 0.2  # the numbers drawn would show
 

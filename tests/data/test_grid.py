@@ -9,7 +9,7 @@ from keras_resnet.data.signs import Split
 from keras_resnet.errors import DataError
 
 
-def coloured(count, classes, size=64):
+def colored(count, classes, size=64):
     """Images of one colour each: (20 + 40 x class, 3 x number, 200)."""
     labels = np.arange(count) % classes
     images = np.zeros((count, size, size, 3), np.uint8)
@@ -23,14 +23,14 @@ def shown(path):
     rows = []
     for line in np.asarray(Image.open(path)).astype(int):
         images = line[(line[:, 2] == 200) & (line[:, 0] % 40 == 20)]
-        colours = list(dict.fromkeys(map(tuple, images.tolist())))
-        if colours and (not rows or rows[-1] != colours):
-            rows.append(colours)
+        colors = list(dict.fromkeys(map(tuple, images.tolist())))
+        if colors and (not rows or rows[-1] != colors):
+            rows.append(colors)
     return rows
 
 
 def test_each_row_shows_distinct_images_of_its_class(tmp_path):
-    path = sample_grid(coloured(60, 4), list("abcd"), tmp_path / "grid.png", per_class=5)
+    path = sample_grid(colored(60, 4), list("abcd"), tmp_path / "grid.png", per_class=5)
     rows = shown(path)
     assert [{red for red, _, _ in row} for row in rows] == [{20}, {60}, {100}, {140}]
     assert [len(row) for row in rows] == [5, 5, 5, 5]
@@ -47,20 +47,20 @@ def test_small_images_are_enlarged_without_blur(tmp_path):
 
 def test_a_seed_gives_one_picture(tmp_path):
     pictures = [
-        sample_grid(coloured(60, 2), ["a", "b"], tmp_path / f"{index}.png", seed=seed, per_class=4).read_bytes()
+        sample_grid(colored(60, 2), ["a", "b"], tmp_path / f"{index}.png", seed=seed, per_class=4).read_bytes()
         for index, seed in enumerate((0, 0, 1))
     ]
     assert pictures[0] == pictures[1] != pictures[2]
 
 
 def test_more_columns_make_a_wider_and_lower_picture(tmp_path):
-    split, names = coloured(60, 6), [str(index) for index in range(6)]
+    split, names = colored(60, 6), [str(index) for index in range(6)]
     sizes = [Image.open(sample_grid(split, names, tmp_path / "grid.png", columns=count)).size for count in (1, 2)]
     assert sizes[1][0] == 2 * sizes[0][0] and sizes[1][1] < 0.6 * sizes[0][1]
 
 
 def test_empty_classes_and_long_names_are_drawn(tmp_path):
-    split = Split(coloured(4, 2).images, np.zeros(4, int))
+    split = Split(colored(4, 2).images, np.zeros(4, int))
     path = sample_grid(split, ["a " * 200, "none of these"], tmp_path / "grid.png")
     assert len(shown(path)) == 1 and Image.open(path).width < 1000
 
@@ -78,7 +78,7 @@ def test_a_picture_that_no_viewer_opens_is_refused(tmp_path):
 
 def test_what_cannot_be_drawn_or_written_is_refused(tmp_path):
     with pytest.raises(DataError, match="^A grid of columns=1, per_class=0 was asked for; expected 1 or more$"):
-        sample_grid(coloured(4, 2), ["a", "b"], tmp_path / "grid.png", per_class=0)
+        sample_grid(colored(4, 2), ["a", "b"], tmp_path / "grid.png", per_class=0)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="^The picture cannot be written to "):
-        sample_grid(coloured(4, 2), ["a", "b"], tmp_path / "file" / "grid.png")
+        sample_grid(colored(4, 2), ["a", "b"], tmp_path / "file" / "grid.png")

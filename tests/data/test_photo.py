@@ -267,7 +267,7 @@ def test_few_bits_in_32_and_signed_16_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("color_type, channels", [(2, 3), (4, 2), (6, 4)])  # RGB, greyscale and RGB with transparency
-def test_few_bits_in_16_are_refused_in_colour_too(tmp_path, color_type, channels):
+def test_few_bits_in_16_are_refused_in_color_too(tmp_path, color_type, channels):
     values, expected = ramp(65535)
     pixels = np.stack([values] * channels, -1)
     if channels != 3:
@@ -282,7 +282,7 @@ def test_few_bits_in_16_are_refused_in_colour_too(tmp_path, color_type, channels
         assert message_of(read_photo, path, 16).startswith(f"{path}: pixels below 16384 in 16 bits or more, which of 255")
 
 
-def test_few_bits_in_16_are_refused_in_a_tiff_of_colours(tmp_path):
+def test_few_bits_in_16_are_refused_in_a_tiff_of_colors(tmp_path):
     values, expected = ramp(65535)
     pixels = np.stack([values] * 3, -1).astype("<u2")
     read = read_photo(write_tiff(tmp_path / "a.tif", pixels.tobytes(), (16, 16), 16, channels=3), 16)

@@ -52,7 +52,7 @@ def test_a_set_smaller_than_a_batch_still_trains():
 def test_the_parts_of_a_batch_make_the_batch(parts):
     """Also where it is changed at random, and where it does not divide equally: 16 and 2 images over 2, 3 and 5 parts."""
     every = Augmentation(
-        shift=0.1, rotation=20, zoom=0.2, brightness=0.1, contrast=0.3, colour=0.1, erase=0.3, mirror=True
+        shift=0.1, rotation=20, zoom=0.2, brightness=0.1, contrast=0.3, color=0.1, erase=0.3, mirror=True
     )  # fmt: skip
     split = tiny_split(50, seed=1)
     for augmentation, last in ((every, 2), (None, 3)):

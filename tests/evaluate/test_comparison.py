@@ -90,8 +90,8 @@ def test_the_picture_has_a_line_for_each_run(runs, tmp_path, monkeypatch):
     texts = [text.get_text().strip() for text in drawn[0].legends[0].get_texts()]
     assert texts == ["more/better, test 90.0 %", "worse, test 80.0 %", "_$x$, test 60.0 %", "begun"]
     image = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
-    for colour in comparison._COLOURS[:4]:
-        assert (image == [int(colour[place : place + 2], 16) for place in (1, 3, 5)]).all(axis=1).any(), colour
+    for color in comparison._COLORS[:4]:
+        assert (image == [int(color[place : place + 2], 16) for place in (1, 3, 5)]).all(axis=1).any(), color
 
 
 def test_more_runs_than_there_are_looks_for(tmp_path, monkeypatch):

@@ -35,10 +35,10 @@ def kept(monkeypatch):
     return drawn
 
 
-def colours(path):
+def colors(path):
     """The set of colours of a PNG, as hexadecimal text."""
     red, green, blue = np.moveaxis(np.asarray(Image.open(path).convert("RGB"), dtype=int), -1, 0)
-    return {f"#{colour:06x}" for colour in np.unique(65536 * red + 256 * green + blue)}
+    return {f"#{color:06x}" for color in np.unique(65536 * red + 256 * green + blue)}
 
 
 def scored(classes, wrong=0, each=3):
@@ -88,7 +88,7 @@ def test_curves_draw_the_log_from_epoch_one(tmp_path, kept):
     assert [line.get_label() for line in accuracy.lines] == ["training", "validation", "test, after training: 87.5 %"]
     assert set(accuracy.lines[2].get_ydata()) == {0.875}
     assert rate.lines[0].get_ydata().tolist() == LOG["learning_rate"]
-    assert {figures.BLUE, figures.ORANGE} <= colours(path)
+    assert {figures.BLUE, figures.ORANGE} <= colors(path)
     assert not [other for other in path.parent.iterdir() if other != path]
 
 
@@ -108,7 +108,7 @@ def test_curves_without_validation_and_rate(tmp_path, kept):
     loss, accuracy = kept[0].axes
     assert [line.get_label() for line in accuracy.lines] == ["training"]
     assert loss.get_yscale() == "log" and loss.lines[0].get_xdata().tolist() == [1, 2]
-    assert figures.BLUE in colours(path) and figures.ORANGE not in colours(path)
+    assert figures.BLUE in colors(path) and figures.ORANGE not in colors(path)
 
 
 def test_curves_with_gaps_and_a_diverged_loss(tmp_path, kept):
@@ -142,7 +142,7 @@ def test_confusion_writes_counts_where_they_fit(tmp_path, kept, classes, written
         assert texts[0, 0] == "2" and texts[1, 0] == "1" and texts[1, 1] == "3"  # (column, row)
     assert axes.get_ylabel() == "True class" and axes.get_xlabel() == "Predicted class"
     assert [label.get_text() for label in axes.get_yticklabels()] == [str(name) for name in range(classes)]
-    assert figures.BLUE in colours(path)
+    assert figures.BLUE in colors(path)
 
 
 @pytest.mark.parametrize("classes", [2, 20, 30, 42, 43, 100, 1000])
@@ -161,7 +161,7 @@ def test_counts_that_would_not_fit_are_not_written():
         assert len(axes.texts) == written
 
 
-def test_confusion_colours_by_share_of_the_true_class(tmp_path, kept):
+def test_confusion_colors_by_share_of_the_true_class(tmp_path, kept):
     figures.confusion(scored(2, wrong=3), tmp_path / "m.png")  # all images of class 0 are called 1
     shades = kept[0].axes[0].images[0].get_array()
     assert shades[0, 0].tolist() == [1, 1, 1]  # nothing there: white
@@ -191,8 +191,8 @@ def test_the_key_of_the_confusion_matrix_is_two_strips_with_their_names(tmp_path
 def contrast(one, other):
     """Of two colours, 1 to 21: WCAG 2.2, "contrast ratio"."""
     lights = []
-    for colour in (one, other):
-        levels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    for color in (one, other):
+        levels = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
         lights.append(np.dot(linear, (0.2126, 0.7152, 0.0722)))
     return (max(lights) + 0.05) / (min(lights) + 0.05)
@@ -203,9 +203,9 @@ def test_mistakes_stand_on_a_clear_ground_with_letters_for_light_and_dark_pages(
     path = figures.mistakes(images, scored(3, wrong=2), tmp_path / "w.png")
     with Image.open(path) as picture:
         assert picture.mode == "RGBA" and picture.getpixel((0, 0))[3] == 0
-    [colour] = {axes.title.get_color() for axes in kept[0].axes}
+    [color] = {axes.title.get_color() for axes in kept[0].axes}
     for page in ("#ffffff", "#16191d"):
-        assert contrast(colour, page) > 4
+        assert contrast(color, page) > 4
 
 
 def test_mistakes_show_the_right_images(tmp_path, kept):
@@ -220,7 +220,7 @@ def test_mistakes_show_the_right_images(tmp_path, kept):
     ]
     assert [int(axes.images[0].get_array().max()) for axes in panels] == [0, 20, 40]
     assert kept[0].get_suptitle() == "4 of 9 test images wrong; the 3 most confident"
-    assert {"#000000", "#141414", "#282828"} <= colours(path)
+    assert {"#000000", "#141414", "#282828"} <= colors(path)
 
 
 def test_without_mistakes_there_is_no_file(tmp_path):
@@ -267,4 +267,4 @@ def test_the_least_loss_of_smoothed_labels_is_drawn_where_there_is_one(tmp_path,
     figures.curves(LOG, tmp_path / "plain.png")
     (first, _, _), (second, _, _) = kept[0].axes, kept[1].axes
     assert set(first.lines[2].get_ydata()) == {0.25} and len(second.lines) == 2
-    assert [text.get_text() for text in first.get_legend().get_texts()] == ["least with smoothed labels: 0.25"]
+    assert first.get_legend().get_texts()[-1].get_text() == "least with smoothed labels: 0.25"

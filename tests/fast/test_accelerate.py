@@ -107,7 +107,7 @@ def test_products_train_and_convolutions_predict(kernel, side, channels, product
         assert found == ((0, 0, 1) if expected is None else (*expected, 0))
 
 
-def test_batch_normalisation_gives_keras_numbers():
+def test_batch_normalization_gives_keras_numbers():
     stock, fast = twins(lambda: keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5), shape=(3, 3, 4))
     assert "call" in vars(fast.layers[1])
     random = np.random.default_rng(3)
@@ -123,7 +123,7 @@ def test_batch_normalisation_gives_keras_numbers():
     np.testing.assert_array_equal(fast(x, training=False), type(fast.layers[1]).call(fast.layers[1], x, training=False))
 
 
-def test_a_frozen_batch_normalisation_keeps_its_statistics():
+def test_a_frozen_batch_normalization_keeps_its_statistics():
     _, fast = twins(keras.layers.BatchNormalization, shape=(3, 3, 4))
     fast.layers[1].trainable = False
     before = [np.array(value) for value in fast.weights]

@@ -116,7 +116,7 @@ print(json.dumps({
 
 
 @pytest.mark.skipif(not isolation.available(), reason="the system gives a user no namespaces")
-def test_namespaces_hide_neighbours_processes_and_submissions(tmp_path):
+def test_namespaces_hide_neighbors_processes_and_submissions(tmp_path):
     shared, handed_in = tmp_path / "shared", tmp_path / "handed_in"
     for folder in (shared / "1", shared / "2", handed_in):
         folder.mkdir(parents=True)

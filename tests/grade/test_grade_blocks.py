@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from block_mutants import SAME, mutants
 from conftest import ROOT
-from numpy_resnet import convolution, normalise, relu
+from numpy_resnet import convolution, normalize, relu
 from right_blocks import CONV_V1, CONV_V2, FUNCTIONS, IDENTITY_V1, IDENTITY_V2, LOOP, RIGHT, function
 from wrong_blocks import CHANGED, changed
 
@@ -110,7 +110,7 @@ def test_the_graders_equations_are_those_of_another_numpy():
     kernels, biases, norms = weights.kernels, weights.biases, weights.norms
 
     def unit(x, number, **options):
-        return normalise(convolution(x, kernels[number], biases[number], **options), *norms[number], 1e-3)
+        return normalize(convolution(x, kernels[number], biases[number], **options), *norms[number], 1e-3)
 
     main = unit(relu(unit(relu(unit(x, 0, stride=3)), 1, padding=2)), 2)
     expected = relu(main + unit(x, 3, stride=3))

@@ -36,7 +36,7 @@ def quick(monkeypatch):
     """Grades without a process: by what a file says; the names of those that were graded."""
     graded = []
 
-    def of_text(name, path, own, limits, neighbours, stop):
+    def of_text(name, path, own, limits, neighbors, stop):
         graded.append(name)
         text = path.read_text(encoding="utf-8")
         if "stop" in text:

@@ -272,7 +272,7 @@ def test_imports_that_a_try_passes_over_leave_kerass_names():
     assert "Conv2D" in Definitions([("one", other + IDENTITY_V3)], ["identity_block"]).names
 
 
-def test_a_normalisation_for_keras_2_gives_way_to_kerass_own(tmp_path, monkeypatch):
+def test_a_normalization_for_keras_2_gives_way_to_kerass_own(tmp_path, monkeypatch):
     (tmp_path / "helpers_of_2023.py").write_text(
         "import keras\nclass BatchNormalization(keras.layers.Layer):\n    def __init__(self, axis=-1):\n        1 / 0\n"
     )

@@ -59,8 +59,8 @@ def test_a_line_that_lies_on_another_lets_its_edges_be_seen(name, figure):
         box = axes.bbox
         panel = pixels[int(pixels.shape[0] - box.y1) : int(pixels.shape[0] - box.y0), int(box.x0) : int(box.x1)]
         for line in axes.lines:
-            colour = 255 * np.array(to_rgb(line.get_color()))
-            assert (np.abs(panel - colour).max(axis=-1) < 8).sum() > 50, line.get_label()
+            color = 255 * np.array(to_rgb(line.get_color()))
+            assert (np.abs(panel - color).max(axis=-1) < 8).sum() > 50, line.get_label()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_gradients_are_those_of_finite_differences(activation):
     def loss(x, kernel, bias):
         nodes = tape.Node(x), tape.Node(kernel), tape.Node(bias)
         y = tape.activate(tape.shift(tape.linear(nodes[0], nodes[1]), nodes[2]), activation)
-        y = tape.normalise(tape.add(y, tape.scale(y, 0.5)), 1e-3, constant=False)
+        y = tape.normalize(tape.add(y, tape.scale(y, 0.5)), 1e-3, constant=False)
         return tape.cross_entropy(y, labels), nodes
 
     output, nodes = loss(x, kernel, bias)
@@ -43,9 +43,9 @@ def test_gradients_are_those_of_finite_differences(activation):
 def test_constant_statistics_leave_out_their_own_slope():
     x = np.random.default_rng(2).normal(size=(6, 2))
     node = tape.Node(x)
-    [slope] = tape.gradients(tape.normalise(node, 0.0, constant=True), [node])
+    [slope] = tape.gradients(tape.normalize(node, 0.0, constant=True), [node])
     np.testing.assert_allclose(slope, np.ones_like(x) / x.std(axis=0))
-    [slope] = tape.gradients(tape.normalise(node, 0.0, constant=False), [node])
+    [slope] = tape.gradients(tape.normalize(node, 0.0, constant=False), [node])
     np.testing.assert_allclose(slope, 0, atol=1e-12)  # the sum of what is centred does not move
 
 

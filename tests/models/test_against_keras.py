@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 from keras_resnet.models import create_model
 
@@ -20,7 +20,7 @@ def pair(request):
     name, theirs = request.param
     options = {"weights": None, "input_shape": (64, 64, 3), "classes": 7, "classifier_activation": None}
     original = getattr(keras.applications, theirs)(**options)
-    randomise(original, seed=1)
+    randomize(original, seed=1)
     ours = create_model(name, lineage="keras", **options)
     for layer in original.layers:
         if layer.weights:

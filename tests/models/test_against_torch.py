@@ -135,7 +135,7 @@ class SmallResNet(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-def randomise(module, seed):
+def randomize(module, seed):
     """Random weights and running statistics at a scale that keeps signals near 1."""
     generator = np.random.default_rng(seed)
     for name, tensor in module.state_dict().items():
@@ -181,7 +181,7 @@ def copy(module, model, rename):
 
 
 def compare(module, model, rename, size):
-    randomise(module, seed=1)
+    randomize(module, seed=1)
     copy(module, model, rename)
     images = np.random.default_rng(2).uniform(-1, 1, (2, *size, 3)).astype("float32")
     with torch.no_grad():

@@ -3,7 +3,7 @@ import importlib
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 import keras_resnet as kr
 from keras_resnet.architectures import layer_names
@@ -65,7 +65,7 @@ SHORT = ("resnet18", "resnet18d", "resnet50", "resnext50_32x4d", "se_resnet50")
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in SHORT else [pytest.mark.full]) for n in PARITY])
 def test_torchvisions_networks_compute_what_pytorch_computes(name, torch_networks):
-    network = torch_networks.randomise(torch_networks.Network(classes=7, **PARITY[name]), seed=1)
+    network = torch_networks.randomize(torch_networks.Network(classes=7, **PARITY[name]), seed=1)
     model = create_model(name, lineage="torchvision", input_shape=IMAGES.shape[1:], classes=7, classifier_activation=None)
     take_weights(model, resolve(name, "torchvision"), torch_networks.layers_of(network))
     assert relative(outputs(model, IMAGES), torch_networks.run(network, IMAGES)) < 1e-5
@@ -82,7 +82,7 @@ def test_torchvisions_networks_compute_what_pytorch_computes(name, torch_network
 def test_the_small_networks_compute_what_pytorch_computes(name, options, torch_networks):
     images = IMAGES[:, :33, :47]
     network = torch_networks.Network((3, 3, 3), 10, basic=True, small=True, **options)
-    network = torch_networks.randomise(network, seed=2)
+    network = torch_networks.randomize(network, seed=2)
     model = create_model(name, input_shape=(33, 47, 3), classifier_activation=None)
     take_weights(model, resolve(name), torch_networks.layers_of(network))
     assert relative(outputs(model, images), torch_networks.run(network, images)) < 1e-5
@@ -92,7 +92,7 @@ def test_the_small_networks_compute_what_pytorch_computes(name, options, torch_n
 def test_caffes_network_computes_what_pytorch_computes_by_caffes_rules(size, torch_networks):
     images = IMAGES[:, :size, :size]
     options = dict(stride_in_1x1=True, ceil=True, conv1_bias=True, epsilon=1e-5)
-    network = torch_networks.randomise(torch_networks.Network((3, 4, 6, 3), 5, **options), seed=3)
+    network = torch_networks.randomize(torch_networks.Network((3, 4, 6, 3), 5, **options), seed=3)
     model = create_model("resnet50", lineage="caffe", input_shape=images.shape[1:], classes=5, classifier_activation=None)
     take_weights(model, resolve("resnet50", "caffe"), torch_networks.layers_of(network))
     assert relative(outputs(model, images), torch_networks.run(network, images)) < 1e-5
@@ -123,7 +123,7 @@ def test_kerass_networks_are_kerass(name):
     theirs = getattr(keras.applications, name)(weights=None, **options)
     ours = create_model(name.lower(), lineage="keras", **options)
     assert settings(ours) == settings(theirs)
-    randomise(theirs, seed=4)
+    randomize(theirs, seed=4)
     ours.set_weights(theirs.get_weights())
     images = 50 * IMAGES[:, :64, :64]
     assert relative(outputs(ours, images), outputs(theirs, images)) < 1e-5
@@ -141,7 +141,7 @@ def test_resnet50_takes_a_lineage():
 def test_input_open_sizes_channels_and_tensors():
     open_size = create_model("resnet-tiny", input_shape=(None, None, 3), classes=3)
     fixed = create_model("resnet-tiny", input_shape=(64, 64, 3), classes=3)
-    randomise(fixed, seed=5)
+    randomize(fixed, seed=5)
     open_size.set_weights(fixed.get_weights())
     images = IMAGES[:, :64, :64]
     np.testing.assert_allclose(outputs(open_size, images), outputs(fixed, images), rtol=1e-5, atol=1e-7)
@@ -155,7 +155,7 @@ def test_without_the_top_comes_the_map_or_its_mean():
     flat = create_model("resnet-tiny", include_top=False, pooling="avg", input_shape=(64, 64, 3))
     whole = create_model("resnet-tiny", include_top=False)
     assert whole.input_shape == (None, None, None, 3)
-    randomise(flat, seed=6)
+    randomize(flat, seed=6)
     whole.set_weights(flat.get_weights())
     images = IMAGES[:, :64, :64]
     maps = outputs(whole, images)
@@ -216,7 +216,7 @@ def test_the_sum_is_scaled_and_the_learned_scalar_multiplies_the_branch():
     images = IMAGES[:, :64, :64]
     half = create_model("resnet-tiny", residual_scale=0.5, include_top=False, **TINY)
     whole = create_model("resnet-tiny", include_top=False, **TINY)
-    randomise(whole, seed=7)
+    randomize(whole, seed=7)
     half.set_weights(whole.get_weights())
     joined = keras.Model(half.input, [half.get_layer("layer1_0_add").output, half.get_layer("layer1_0_act").output])
     total, active = outputs(joined, images)
@@ -247,7 +247,7 @@ def test_drop_path_leaves_whole_images_out_and_keeps_the_mean():
     np.testing.assert_array_equal(drops[-1](ones, training=False), ones)
 
 
-def test_normalisations():
+def test_normalizations():
     group = create_model("resnet-tiny", norm="group", **TINY)
     kinds = {type(layer).__name__ for layer in group.layers}
     assert "GroupNormalization" in kinds and "BatchNormalization" not in kinds

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import Network, max_pool, randomise
+from numpy_resnet import Network, max_pool, randomize
 
 from keras_resnet.models import create_model, resolve
 
@@ -18,7 +18,7 @@ def test_the_numpy_pool_rounds_as_caffe_does():
 @pytest.mark.parametrize("size", [(64, 64), (66, 47)])
 def test_logits_equal_the_equations(size):
     model = create_model("resnet50", lineage="caffe", input_shape=(*size, 3), classes=6, classifier_activation=None)
-    randomise(model, seed=1)
+    randomize(model, seed=1)
     images = np.random.default_rng(2).uniform(-1, 1, (2, *size, 3)).astype("float32")
     weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
     received = np.asarray(model(images))

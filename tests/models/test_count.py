@@ -92,3 +92,8 @@ def test_the_table_has_a_row_for_each_name_and_lineage():
     assert count(resolve("resnet-tiny")).parameters < 100_000
     with pytest.raises(ModelError, match="No model matches 'vgg.'; the names are resnet18, resnet34"):
         table("vgg*")
+
+
+def test_resnet26_has_timms_sixteen_million_parameters():
+    """Rounded there to 16.0 (results/benchmark-infer-amp-nchw-pt110-cu113-rtx3090.csv)."""
+    assert round(count(resolve("resnet26")).trainable / 1e6, 1) == 16.0

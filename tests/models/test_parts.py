@@ -123,7 +123,7 @@ def test_freezing_counts_before_the_first_fit_and_after_it_from_the_next_compile
     assert not freeze(model, until="stage2").fitted and not trained(model) & set(report.layers)
 
 
-def test_a_frozen_normalisation_is_in_inference_mode_whatever_a_call_says():
+def test_a_frozen_normalization_is_in_inference_mode_whatever_a_call_says():
     model = tiny(include_top=False)
     freeze(model, until="stage5")
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -6,7 +6,7 @@ import keras
 import local_server as web
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 import keras_resnet as kr
 from keras_resnet.errors import ModelError, WeightsError
@@ -19,7 +19,7 @@ SHAPE = (32, 32, 3)
 def tiny(seed=None, **options):
     model = kr.create_model("resnet-tiny", **{"input_shape": SHAPE, **options})
     if seed is not None:
-        randomise(model, seed)
+        randomize(model, seed)
     return model
 
 
@@ -174,7 +174,7 @@ def test_imagenet_means_the_first_row_of_network_and_lineage(model, lineage, top
 def test_resnet50_is_pretrained_unless_told_otherwise(monkeypatch, tmp_path):
     asked = []
     source = kr.ResNet50(weights=None, input_shape=(32, 32, 3))
-    randomise(source, seed=3)
+    randomize(source, seed=3)
     kr.weights.save(source, tmp_path / "w.h5")
     monkeypatch.setattr(kr.weights, "fetch", lambda name: asked.append(name) or tmp_path / "w.h5")
     assert equal(kr.ResNet50(input_shape=(64, 64, 3)), source)

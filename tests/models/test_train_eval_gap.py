@@ -60,7 +60,7 @@ def agrees(gap, scores, loss, right=None):
     assert accuracies == ((None, None) if right is None else tuple(right(each).mean() for each in scores))
 
 
-def test_a_gap_names_the_normalisation_and_is_gone_after_recalibration():
+def test_a_gap_names_the_normalization_and_is_gone_after_recalibration():
     images = RANDOM.normal(30, 2, (16, 4, 4, 2)).astype("float32")
     model, scores = headed(3, None, images=images)
     gap = kr.check_train_eval_gap(model, images, CLASSES)
@@ -273,7 +273,7 @@ def test_other_losses_agree_by_their_own_size():
     assert not small.agrees and "do not fit the weights: mean squared error" in str(small)
 
 
-def test_a_gap_without_batch_normalisation_is_not_put_down_to_it():
+def test_a_gap_without_batch_normalization_is_not_put_down_to_it():
     keras.utils.set_random_seed(0)
     images = keras.Input((4, 4, 2))
     louder = keras.layers.Lambda(lambda x, training: x * (1.0 if training else 30.0), arguments={})

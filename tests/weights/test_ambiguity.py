@@ -4,7 +4,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 from test_dialects import weighted, write_keras2
 
 import keras_resnet as kr
@@ -34,7 +34,7 @@ def made(shortcut_first, seed, epsilon=1e-3, plus=False):
     x = keras.layers.ReLU()(pair[0] + pair[1] if plus else keras.layers.Add()(pair))
     layers["head"] = keras.layers.Dense(4)
     model = keras.Model(images, layers["head"](keras.layers.GlobalAveragePooling2D()(x)))
-    randomise(model, seed)
+    randomize(model, seed)
     return model, layers
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 from test_dialects import torch_state, weighted
 
 import keras_resnet as kr
@@ -19,7 +19,7 @@ from keras_resnet.weights import tensors
 def net(seed=None, lineage="chollet", **options):
     model = kr.create_model("resnet-tiny", lineage=lineage, input_shape=(32, 32, 3), classes=3, **options)
     if seed is not None:
-        randomise(model, seed)
+        randomize(model, seed)
     return model
 
 

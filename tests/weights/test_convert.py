@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 from test_dialects import chollet_names, equal, rotated, tiny, torch_state, weighted, write_keras1, write_keras2
 
 import keras_resnet as kr
@@ -156,7 +156,7 @@ def test_chollets_layout_holds_every_network(name, tmp_path):
     """And the new file builds the network that computes what the old one does: it states its lineage."""
     net, options = NETS[name]
     model = kr.models.create_model(net, input_shape=(32, 32, 3), classes=3, **options)
-    randomise(model, 2)
+    randomize(model, 2)
     for end in (".h5", ".weights.h5"):
         kr.weights.save(model, tmp_path / f"start{end}")
         kr.weights.convert(tmp_path / f"start{end}", tmp_path / f"there{end}", "chollet", lineage="ignore")
@@ -173,7 +173,7 @@ def test_chollets_layout_holds_every_network(name, tmp_path):
 def test_what_only_names_tell_outlives_other_names(name, tmp_path):
     """The shortcuts of C and D have equal kernels; D's stand behind an average pool, and timm's names alone say so."""
     model = kr.models.create_model(name, input_shape=(32, 32, 3), classes=3)
-    randomise(model, 2)
+    randomize(model, 2)
     kr.weights.save(model, tmp_path / "start.safetensors")
     kr.weights.convert(tmp_path / "start.safetensors", tmp_path / "there.h5", "chollet", lineage="ignore")
     assert attributes(tmp_path / "there.h5")["grammar"] == {"resnet50c": "timm_deep", "resnet50d": "timm_average"}[name]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 from test_dialects import chollet_names, tiny
 
 import keras_resnet as kr
@@ -49,7 +49,7 @@ def test_keras_loads_its_own_layout_under_the_networks_own_names(lineage, tmp_pa
 def test_keras_applications_takes_the_files_as_its_own(tmp_path):
     """The network in full size; its file goes through Chollet's dialect, whose layers stand in another order, and back."""
     ours = kr.models.create_model("resnet50", lineage="keras", input_shape=(64, 64, 3), classifier_activation=None)
-    randomise(ours, 1)
+    randomize(ours, 1)
     bare = keras.Model(ours.input, ours.get_layer("conv5_block3_out").output)
     for model, name in ((ours, "top.weights.h5"), (bare, "notop.h5")):
         kr.weights.save(model, tmp_path / "start.h5")
@@ -104,7 +104,7 @@ def test_a_pytorch_module_with_torchvisions_names_takes_the_file(deep, tmp_path)
     network = torch_networks.Network((1, 1, 1, 1), 5, **options).eval()
     choices = {"input_shape": (64, 64, 3), "classes": 5, "classifier_activation": None, "depths": (1, 1, 1, 1)}
     ours = kr.models.create_model("resnet50d" if deep else "resnet50", lineage="torchvision", **choices)
-    randomise(ours, 1)
+    randomize(ours, 1)
     kr.weights.save(ours, tmp_path / "start.h5")
     kr.weights.convert(tmp_path / "start.h5", tmp_path / "between.h5", "chollet", lineage="ignore")
     kr.weights.convert(tmp_path / "between.h5", tmp_path / "w.safetensors", "torchvision")
@@ -121,7 +121,7 @@ def test_a_pytorch_network_becomes_keras_applications_network_where_they_agree(t
     pytest.importorskip("torch")
     import torch_networks
 
-    network = torch_networks.randomise(torch_networks.Network((1, 1, 1, 1), 5, stride_in_1x1=True, epsilon=1.001e-5), seed=3)
+    network = torch_networks.randomize(torch_networks.Network((1, 1, 1, 1), 5, stride_in_1x1=True, epsilon=1.001e-5), seed=3)
     from safetensors.torch import save_file
 
     save_file(network.state_dict(), tmp_path / "w.safetensors")

@@ -10,7 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 import keras_resnet as kr
 from keras_resnet.errors import WeightsError
@@ -21,7 +21,7 @@ KERAS_WORDS = ("kernel:0", "bias:0", "gamma:0", "beta:0", "moving_mean:0", "movi
 def tiny(lineage="chollet", seed=None, **options):
     model = kr.models.create_model("resnet-tiny", lineage=lineage, **{"input_shape": (32, 32, 3), "classes": 5, **options})
     if seed is not None:
-        randomise(model, seed)
+        randomize(model, seed)
     return model
 
 
@@ -298,7 +298,7 @@ def test_equal_shapes_on_both_paths_do_not_change_places(tmp_path):
     """Stage 2 of ResNet-50: the shortcut's kernel and the last one have equal shapes."""
     options = dict(input_shape=(32, 32, 3), classes=2, depths=(1, 1), widths=(16, 32), stem_width=16)
     first = kr.models.create_model("resnet-tiny", shortcut_first=True, **options)
-    randomise(first, 1)
+    randomize(first, 1)
     assert first.get_layer("res2a_branch1").kernel.shape == first.get_layer("res2a_branch2c").kernel.shape == (1, 1, 16, 64)
     kr.weights.save(first, tmp_path / "w.h5")
     second = kr.models.create_model("resnet-tiny", **options)

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 import keras_resnet as kr
 from keras_resnet.weights.numbered_layers import readings_in_order
@@ -21,7 +21,7 @@ def bare(model, path):
 def net(seed, **options):
     options = {"input_shape": (32, 32, 3), "classes": 5, "se_ratio": 0.25, **options}
     model = kr.create_model("resnet-tiny", lineage="torchvision", **options)
-    randomise(model, seed)
+    randomize(model, seed)
     return model
 
 

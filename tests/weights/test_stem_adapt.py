@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 import keras_resnet as kr
 from keras_resnet.errors import WeightsError
@@ -11,7 +11,7 @@ from keras_resnet.errors import WeightsError
 
 def net(channels, seed, classes=5, **options):
     model = kr.models.create_model("resnet-tiny", input_shape=(32, 32, channels), classes=classes, **options)
-    randomise(model, seed)
+    randomize(model, seed)
     return model
 
 

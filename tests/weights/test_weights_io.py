@@ -4,7 +4,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from numpy_resnet import randomise
+from numpy_resnet import randomize
 
 import keras_resnet as kr
 from keras_resnet.errors import WeightsError
@@ -14,7 +14,7 @@ from keras_resnet.weights import detect
 def net(classes=3, seed=None):
     model = kr.models.create_model("resnet-tiny", input_shape=(32, 32, 3), classes=classes)
     if seed is not None:
-        randomise(model, seed)
+        randomize(model, seed)
     return model
 
 
@@ -202,7 +202,7 @@ def test_a_refusal_says_nothing_of_what_it_would_have_converted(tmp_path):
 
 def test_a_file_of_another_network_is_named_and_model_from_builds_it(tmp_path):
     small = kr.create_model("resnet20", input_shape=(32, 32, 3), classes=3)
-    randomise(small, 1)
+    randomize(small, 1)
     kr.weights.save(small, tmp_path / "w.h5")
     text = refusal(kr.weights.load, kr.create_model("resnet32", input_shape=(32, 32, 3), classes=3), tmp_path / "w.h5")
     assert text.endswith("; the file is resnet20, he; model_from builds it")

@@ -65,7 +65,7 @@ class Stream:
         return pair if any(pair) else (0, _LARGEST_SEED)  # two zeros would mean a seed that nobody knows
 
 
-class Initialisers:
+class Initializers:
     """The two random initialisers of the assignment, drawing from one `Stream`.
 
     Attributes:
@@ -85,7 +85,7 @@ class Initialisers:
         return {"GlorotUniform": glorot, "glorot_uniform": glorot, "RandomUniform": uniform, "random_uniform": uniform}
 
 
-def initialisers(kind, global_seed=None):
+def initializers(kind, global_seed=None):
     """Initialisers that draw as TensorFlow did; see the table above.
 
     Args:
@@ -102,7 +102,7 @@ def initialisers(kind, global_seed=None):
         >>> draw = initialisers("stateful", 2)
         >>> weights = draw.glorot_uniform(seed=0)((1, 1, 3, 2))
     """
-    return Initialisers(Stream(kind, global_seed))
+    return Initializers(Stream(kind, global_seed))
 
 
 def _drawing(base, limits, stream):
@@ -122,12 +122,12 @@ def _drawing(base, limits, stream):
     return Drawing
 
 
-def _glorot_range(initialiser, shape):
+def _glorot_range(initializer, shape):
     """Glorot and Bengio 2010, equation 16: the square root of 6 / (fan in + fan out), on both sides of zero."""
     field_size = math.prod(shape[:-2])
     limit = math.sqrt(6 / (field_size * (shape[-2] + shape[-1]))) if len(shape) > 1 else math.sqrt(3 / shape[0])
     return -limit, limit
 
 
-def _given_range(initialiser, shape):
-    return initialiser.minval, initialiser.maxval
+def _given_range(initializer, shape):
+    return initializer.minval, initializer.maxval

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet.compat import assignment_v2, philox
-from keras_resnet.compat.initialisers import initialisers
+from keras_resnet.compat.initializers import initializers
 from keras_resnet.errors import ModelError
 
 ALL = 0xFFFFFFFF
@@ -30,7 +30,7 @@ def test_philox_gives_its_authors_vectors(counter, key, expected):
 
 @pytest.mark.parametrize("shape", [SHAPE, (3, 3, 130, 129), (1,)])
 def test_the_stateless_stream_is_tensorflows(shape):
-    values = initialisers("stateless").random_uniform(seed=5)(shape)
+    values = initializers("stateless").random_uniform(seed=5)(shape)
     np.testing.assert_array_equal(values, tf.random.stateless_uniform(shape, [5, 0], -0.05, 0.05))
 
 
@@ -41,7 +41,7 @@ def test_glorot_of_the_second_generation_is_that_of_keras_3():
 
 @pytest.mark.parametrize("global_seed", [None, 0, 2, 2**40 + 3])
 def test_the_stateful_stream_is_tensorflows_and_goes_on(global_seed):
-    draw = initialisers("stateful", global_seed)
+    draw = initializers("stateful", global_seed)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:  # the operation of an eager call, without its global state
         if global_seed is not None:
             tf.compat.v1.set_random_seed(global_seed)
@@ -54,7 +54,7 @@ def test_the_stateful_stream_is_tensorflows_and_goes_on(global_seed):
 
 
 def test_the_graphs_stream_is_that_of_tensorflow_1_and_starts_anew_in_every_layer():
-    draw = initialisers("graph")
+    draw = initializers("graph")
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         expected = session.run(tf.compat.v1.random_uniform(SHAPE, -0.05, 0.05, seed=3))
     for _ in range(2):
@@ -62,14 +62,14 @@ def test_the_graphs_stream_is_that_of_tensorflow_1_and_starts_anew_in_every_laye
 
 
 def test_glorot_has_its_range():
-    values = np.asarray(initialisers("graph").glorot_uniform(seed=0)((3, 3, 500, 300)))
+    values = np.asarray(initializers("graph").glorot_uniform(seed=0)((3, 3, 500, 300)))
     limit = np.sqrt(6 / (9 * 800))
     assert abs(values.min() + limit) < 1e-4 * limit and abs(values.max() - limit) < 1e-4 * limit
     assert abs(values.var() - limit**2 / 3) < 1e-3 * limit**2
 
 
 def test_to_everyone_they_are_kerass_own():
-    draw = initialisers("graph").glorot_uniform(seed=0)
+    draw = initializers("graph").glorot_uniform(seed=0)
     assert isinstance(draw, keras.initializers.GlorotUniform) and draw.__class__ is keras.initializers.GlorotUniform
     written = keras.saving.serialize_keras_object(draw)
     assert (written["module"], written["class_name"]) == ("keras.initializers", "GlorotUniform")
@@ -77,10 +77,10 @@ def test_to_everyone_they_are_kerass_own():
 
 
 def test_without_a_seed_they_draw_as_keras_does():
-    draw = initialisers("stateless").glorot_uniform
+    draw = initializers("stateless").glorot_uniform
     assert np.abs(np.asarray(draw()(SHAPE)) - np.asarray(draw()(SHAPE))).max() > 1e-3
 
 
 def test_another_kind_is_refused():
     with pytest.raises(ModelError, match="Unknown kind of initialisers: received 'eager'; expected one of 'graph'"):
-        initialisers("eager")
+        initializers("eager")
