@@ -22,7 +22,7 @@ EPOCHS = 3  # smoke: 3 -> 1
 
 # %% [markdown]
 # ## 1. A run
-# A small network on drawn hand signs, from the weights that ship with the project; `resume` leaves a run that is there as it is.
+# A small network on drawn hand signs, from the weights that ship with the project. `resume` leaves a run that is there alone.
 
 # %%
 signs = kr.data.make_synthetic(OUT / "signs", seed=3, train_images=720, test_images=192)  # smoke: 720 -> 48, 192 -> 24
