@@ -24,6 +24,11 @@ _BY_SETTINGS = {
         "memory and time of a training step with `train --remat` against one without",
         "--size 224 --batch-size 16",
     ),
+    "predict": (
+        "measure_predicting",
+        "images per second of a trained network in each engine, against Keras, PyTorch and the bare engines",
+        "--json",
+    ),
     "stream": (
         "measure_streaming",
         "memory and speed of training on a set that stays on the disk, against the same set in memory",

@@ -1,11 +1,11 @@
 from keras_resnet import blocks as blocks
 from keras_resnet import compat as compat
 from keras_resnet import data as data
+from keras_resnet import deploy as deploy
 from keras_resnet import errors as errors
 from keras_resnet import evaluate as evaluate
 from keras_resnet import explain as explain
 from keras_resnet import grade as grade
-from keras_resnet import inference as inference
 from keras_resnet import lab as lab
 from keras_resnet import models as models
 from keras_resnet import train as train

@@ -30,6 +30,10 @@ class RunError(KerasResNetError):
     """A run folder is missing, incomplete, or does not fit what is asked of it."""
 
 
+class DeployError(KerasResNetError):
+    """A network cannot be exported as asked, or an export is damaged, foreign, or not the same function as its source."""
+
+
 class LabError(KerasResNetError, ValueError):
     """An experiment of the lab cannot be run as asked, or a stored result cannot be read."""
 

@@ -16,7 +16,7 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # with a dot (.DS_Store, .ipynb_checkpoints, ._photo.jpg) are such anyway.
 _CLUTTER = ("__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "@eadir")
 
-_PART = ".part-"  # how the name of a file that is still being written begins
+PART = ".part-"  # how the name of a file that is still being written begins
 
 # First bytes -> what the file is. Source: the magic numbers in each format's own specification.
 _SIGNATURES = (
@@ -194,7 +194,7 @@ def whole(path, suffix=""):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{_PART}{path.name}-", suffix=suffix or path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{PART}{path.name}-", suffix=suffix or path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -214,7 +214,7 @@ def whole(path, suffix=""):
 
 def leftovers(folder):
     """The temporary files of `whole` in a folder: where nothing writes to it, those of processes that were killed."""
-    return sorted(Path(folder).glob(f"{_PART}*"))
+    return sorted(Path(folder).glob(f"{PART}*"))
 
 
 def _keep_names(folder):

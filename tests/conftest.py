@@ -10,6 +10,7 @@ import pytest
 
 import keras_resnet  # noqa: F401  before TensorFlow, as a user would
 
+pytest_plugins = ("exports",)  # fixtures
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -27,7 +27,7 @@ TIERS = (
     {"explain"},
     {"evaluate"},
     {"train"},
-    {"inference"},
+    {"deploy"},
     {"lab", "compat", "grade"},
     {"cli", "demo"},
     {"notebook"},
@@ -93,7 +93,20 @@ def test_importing_and_help_load_no_framework():
     assert loaded("import keras_resnet.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass", *HEAVY) == []
 
 
-COMMANDS = ("data", "train", "evaluate", "crossval", "predict", "explain", "runs", "models", "weights", "grade", "lab")
+COMMANDS = (
+    "data",
+    "train",
+    "evaluate",
+    "crossval",
+    "predict",
+    "explain",
+    "export",
+    "runs",
+    "models",
+    "weights",
+    "grade",
+    "lab",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

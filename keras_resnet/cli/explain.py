@@ -63,9 +63,9 @@ def _class_index(name, class_names):
 def _images(arguments):
     import numpy as np
 
-    from keras_resnet.inference import Predictor
+    from keras_resnet.deploy import Predictor
 
-    predictor = Predictor(arguments.run)
+    predictor = Predictor(arguments.run, engine="keras")
     return predictor, np.stack([predictor.photo(photo) for photo in arguments.photos])
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "crossval": "measure accuracy on images that no network has seen, and find labels that may be wrong",
     "predict": "say what a trained run sees in photographs",
     "explain": "show which parts of photographs a trained run's answers rest on",
+    "export": "write a trained network for another engine, and prove it the same",
     "runs": "compare the runs of a folder in a table and one picture",
     "models": "list the networks, their lineages, parameters and multiply-adds",
     "weights": "say what a weight file is, convert, compare and fetch such files",

@@ -19,25 +19,55 @@ def add_arguments(parser):
     text = f"draw photographs, {MOST_PHOTOS} at most: each with the crop that the network sees, and the probabilities"
     parser.add_argument("--out", metavar="PNG", help=text)
     parser.add_argument("--skip-bad", action="store_true", help="leave out photographs that cannot be read")
+    add_engine(parser)
     add_common(parser, "keras-resnet predict runs/first photo.jpg --out answer.png")
+
+
+def add_engine(parser):
+    """Adds the arguments that choose an engine."""
+    from keras_resnet.deploy.cache import AUTO, ORDER
+    from keras_resnet.deploy.engines import FLOAT, KERAS, PRECISIONS
+
+    text = "what computes (default: auto, the quickest that is installed)"
+    parser.add_argument("--engine", choices=(AUTO, KERAS, *ORDER), default=AUTO, help=text)
+    text = "what it computes in, where it can (default: float32)"
+    parser.add_argument("--precision", choices=PRECISIONS, default=FLOAT, help=text)
+
+
+def load_keras_unless_ready(run, engine, precision):
+    """Loads Keras quietly, unless an engine that needs none has its export of the run."""
+    from keras_resnet.deploy import cache
+    from keras_resnet.deploy.engines import KERAS
+
+    engine = cache.choose(engine, precision)
+    if cache.is_ready(run, engine, precision):
+        return
+    if engine != KERAS:
+        say(f"The export for {engine} in {precision} is made and checked now, once for these weights")
+    load_keras()
 
 
 def run(arguments):
     """Predicts and prints the most probable class of each photo; then writes and draws what was asked for."""
+    from keras_resnet.deploy.listing import photographs_of
     from keras_resnet.evaluate.photographs import MOST_PHOTOS
-    from keras_resnet.inference.listing import photographs_of
-    from keras_resnet.workdir import Workdir
+    from keras_resnet.workdir import FEATURES, Workdir
 
     Workdir(arguments.run).read()  # a wrong name is told at once, not after the framework has loaded
     photographs, left_out = photographs_of(arguments.photos)
     for phrase in left_out:
         say(phrase)
-    load_keras()
-    from keras_resnet.inference import Predictor
+    chosen = {"engine": arguments.engine, "precision": arguments.precision}
+    load_keras_unless_ready(arguments.run, **chosen)
+    from keras_resnet.deploy import Predictor
 
-    predictor, predictions, skipped = Predictor(arguments.run), [], []
+    predictor, predictions, skipped = Predictor(arguments.run, **chosen), [], []
     for start in range(0, len(photographs), AT_ONCE):
         predictions += _predict(predictor, photographs[start : start + AT_ONCE], skipped if arguments.skip_bad else None)
+    if not predictor.judges_features and (Workdir(arguments.run) / FEATURES).exists():
+        say(
+            "Photographs unlike the training set are identified by brightness and contrast alone; --engine keras knows their features"
+        )
     drawn = [row["image"] for row in predictions[:MOST_PHOTOS]] if arguments.out else []
     value = {"predictions": predictions, "skipped": skipped, "csv": arguments.csv, "picture": arguments.out if drawn else None}
     lines = [f"{row['image']}: {row['class']} ({row['probability']:.1%})" for row in predictions]

@@ -7,7 +7,7 @@ import sys
 
 from keras_resnet.cli.output import add_common, result, say
 from keras_resnet.cli.quiet import load_keras, standard_output_to_error
-from keras_resnet.errors import RunError
+from keras_resnet.errors import KerasResNetError, RunError
 
 
 def add_arguments(parser):
@@ -135,6 +135,21 @@ def _verbose():
 
 def _report(outcome, arguments):
     result(dataclasses.asdict(outcome), _text(outcome, arguments), arguments.json)
+    _export(outcome.run)
+
+
+def _export(run):
+    """Makes the export that `predict` reads, where an engine is installed. The run is whole without: a fault is a line."""
+    from keras_resnet.deploy import cache
+    from keras_resnet.deploy.engines import FLOAT, KERAS
+
+    engine = cache.choose(cache.AUTO, FLOAT)
+    if engine == KERAS or cache.is_ready(run, engine, FLOAT):
+        return
+    try:
+        say(f"Exported for {engine}: {cache.export_of(run, engine, FLOAT)}")
+    except (KerasResNetError, OSError) as problem:
+        say(f"warning: {engine} will not serve this run: {problem}")
 
 
 def _keywords(arguments):

@@ -11,10 +11,10 @@ from keras_resnet.data import recognition
 from keras_resnet.data.listing import find_parts
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.data.stored import StoredImages, chunks
-from keras_resnet.errors import DataError, RunError
+from keras_resnet.errors import DataError
 from keras_resnet.evaluate import figures
 from keras_resnet.evaluate.feature_space import FeatureSpace
-from keras_resnet.evaluate.metrics import Scores, score, smoothed_floor
+from keras_resnet.evaluate.metrics import Scores, finite, score, smoothed_floor
 from keras_resnet.evaluate.page import html_report
 from keras_resnet.explain import grad_cam
 from keras_resnet.models.calls import embedding
@@ -163,9 +163,7 @@ def predict(model, images, batch_size=64):
         probabilities = np.concatenate([np.asarray(model.predict_on_batch(chunk)) for chunk in chunks(images, batch_size)])
     else:
         probabilities = np.asarray(model.predict(images, batch_size=batch_size, verbose=0))
-    if not np.isfinite(probabilities).all():
-        raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
-    return probabilities
+    return finite(probabilities)
 
 
 def computed(function, images):

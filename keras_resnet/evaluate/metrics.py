@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_resnet.errors import DataError
+from keras_resnet.errors import DataError, RunError
 
 PROBABILITY_FLOOR = 1e-7  # keras.config.epsilon(), the clip of keras.losses.CategoricalCrossentropy
 ROW_SUM_TOLERANCE = 1e-2  # a float16 or bfloat16 softmax misses 1 by a few thousandths; logits miss it by far more
@@ -163,6 +163,17 @@ def smoothed_floor(smoothing, classes):
     return float(-(targets * np.log(targets)).sum())
 
 
+def finite(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities as they are.
+
+    Raises:
+        RunError: some are no numbers.
+    """
+    if not np.isfinite(probabilities).all():
+        raise RunError("The network's probabilities are no finite numbers: its weights are too large, or were damaged")
+    return probabilities
+
+
 def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, float]:
     """The Wilson score interval of a proportion, `(low, high)` in [0, 1].
 
@@ -188,6 +199,29 @@ def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, f
     low = 0.0 if correct == 0 else (center - margin) / scale
     high = 1.0 if correct == total else (center + margin) / scale
     return low, high
+
+
+def paired_interval(gained: int, lost: int, total: int, z: float = Z_95) -> tuple[float, float]:
+    """An interval of the difference of two classifiers' accuracies on the same images, `(low, high)` in [-1, 1].
+
+    Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine 24,
+    section 2: Wald's interval with half a pair added to each of the four cells, so that equal answers on a few images do not
+    pass for certainty.
+
+    Args:
+        gained: images that only the second one has right.
+        lost: images that only the first one has right.
+        total: all images, at least 1.
+        z: standard normal quantile; the default gives 95 %.
+
+    Raises:
+        DataError: `total` is not positive, or the others do not fit into it.
+    """
+    if total < 1 or min(gained, lost) < 0 or gained + lost > total:
+        raise DataError(f"No interval for {gained} gained and {lost} lost of {total} images; expected counts of some images")
+    images, difference = total + 2, (gained - lost) / (total + 2)
+    margin = z * math.sqrt(((gained + lost + 1) / images - difference**2) / images)
+    return max(-1.0, difference - margin), min(1.0, difference + margin)
 
 
 def calibration_error(probabilities, labels, bins=CALIBRATION_BINS):

@@ -380,7 +380,7 @@ if PHOTO is None:
     PHOTO = OUT / "my_hand.jpg"
     PIL.Image.fromarray(np.pad(hand, ((0, 0), (120, 120), (0, 0)), mode="reflect")).save(PHOTO, quality=92)
 
-predictor = kr.inference.Predictor(RUN)
+predictor = kr.deploy.Predictor(RUN)
 Image(predictor.picture(PHOTO, OUT / "answer.png"), width=900)
 
 # %% [markdown]

@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 
 from keras_resnet.data.photo import read_photo
+from keras_resnet.deploy import Predictor
 from keras_resnet.errors import DataError
 from keras_resnet.evaluate import drawing, photographs, photos
-from keras_resnet.inference import Predictor
 
 
 @pytest.fixture

@@ -49,9 +49,25 @@ SAID = {
     ),
     "04_why_residual.ipynb": ("met plain sigmoid", "Confirmed in the quick form"),
     "05_transfer.ipynb": ("positives: 100.0%", "Frozen: the stem to stage2", "C4 (1, 16, 16, 64)"),
+    "06_deploy.ipynb": (
+        "'input': {'name': 'images', 'shape': [None, 64, 64, 3], 'dtype': 'uint8'",
+        "every class is the same on",
+        "is not the same function as out/deploy/run: its logits differ by up to",
+        "accuracy 100.0 % before",
+        "keras float32",
+    ),
 }
-PICTURES = {"01": 3, "02": 5, "03": 1, "04": 3, "05": 3}
+PICTURES = {"01": 3, "02": 5, "03": 1, "04": 3, "05": 3, "06": 2}
 QUICK = {("01_residual_networks_solution.ipynb", "tensorflow"), ("05_transfer.ipynb", "torch")}
+NEEDS_OPENVINO = pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("openvino", "nncf"))), reason="needs the extras openvino and int8"
+)
+
+
+def needs_tensorflow(backend):
+    return pytest.mark.skipif(backend != "tensorflow", reason="exports are written from Keras on TensorFlow")
+
+
 RUNS = [
     pytest.param(
         name,
@@ -59,6 +75,7 @@ RUNS = [
         marks=[
             *([] if (name, backend) in QUICK else [pytest.mark.full]),
             pytest.mark.skipif(importlib.util.find_spec(backend) is None, reason=f"the backend {backend} is not installed"),
+            *([needs_tensorflow(backend), NEEDS_OPENVINO] if name.startswith("06") else []),
         ],
     )
     for name in SAID

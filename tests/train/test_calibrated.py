@@ -8,10 +8,10 @@ import pytest
 
 from keras_resnet import train
 from keras_resnet.data import load_signs
+from keras_resnet.deploy import Predictor
 from keras_resnet.evaluate.calibration import fit_temperature, tempered
 from keras_resnet.evaluate.feature_space import FeatureSpace
 from keras_resnet.evaluate.metrics import calibration_error
-from keras_resnet.inference import Predictor
 from keras_resnet.models.calls import embedding
 from keras_resnet.train.images import cut
 from keras_resnet.workdir import Workdir

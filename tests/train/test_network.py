@@ -129,7 +129,7 @@ def test_a_run_that_resizes_does_so_ever_after(tiny_recipe, tiny_run, tmp_path):
     from PIL import Image
 
     from keras_resnet.data.photo import read_photo
-    from keras_resnet.inference import Predictor
+    from keras_resnet.deploy import Predictor
 
     write_signs(tmp_path / "small", tiny_split(48, 1, size=24), tiny_split(12, 2, size=24), NAMES)
     outcome = train.run(data=tmp_path / "small", out=tmp_path / "run", recipe=tiny_recipe, epochs=1, size=36, **QUIET)

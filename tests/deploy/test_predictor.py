@@ -6,8 +6,8 @@ from PIL import Image
 from keras_resnet import evaluate, train
 from keras_resnet.data import Split, load_signs, write_signs
 from keras_resnet.data.photo import resize
+from keras_resnet.deploy import Predictor
 from keras_resnet.errors import DataError, RunError
-from keras_resnet.inference import Predictor
 
 
 def test_predictor_gives_the_probabilities_behind_the_runs_accuracy(tiny_run, tiny_set):

@@ -1,1 +1,0 @@
-from keras_resnet.inference.predictor import Predictor as Predictor
