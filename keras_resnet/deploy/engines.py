@@ -134,7 +134,7 @@ def _openvino(path, precision):
     request = compiled.create_infer_request()
 
     def run(images):
-        request.set_input_tensor(0, openvino.Tensor(images, shared_memory=True))
+        request.set_input_tensor(0, openvino.Tensor(images, shared_memory=images.flags.writeable))  # else it is copied
         request.infer()
         return request.get_output_tensor(0).data.copy()  # the next call writes over it
 
