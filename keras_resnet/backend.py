@@ -33,7 +33,7 @@ def missing(error: ImportError) -> str | None:
     if not others:
         return "Keras has no backend here. Install one: pip install tensorflow (or jax, or torch)."
     how = f"{VARIABLE}={os.environ[VARIABLE]}" if VARIABLE in os.environ else f"{_file()}"
-    return f"Keras is identified by {how} to use {name}, which is not installed. Install it, or set {VARIABLE}={others[0]}."
+    return f"Keras is told by {how} to use {name}, which is not installed. Install it, or set {VARIABLE}={others[0]}."
 
 
 def _configured() -> str:

@@ -65,9 +65,7 @@ def run(arguments):
     for start in range(0, len(photographs), AT_ONCE):
         predictions += _predict(predictor, photographs[start : start + AT_ONCE], skipped if arguments.skip_bad else None)
     if not predictor.judges_features and (Workdir(arguments.run) / FEATURES).exists():
-        say(
-            "Photographs unlike the training set are identified by brightness and contrast alone; --engine keras knows their features"
-        )
+        say("Unlike the training set: by brightness and contrast alone; --engine keras compares the features too")
     drawn = [row["image"] for row in predictions[:MOST_PHOTOS]] if arguments.out else []
     value = {"predictions": predictions, "skipped": skipped, "csv": arguments.csv, "picture": arguments.out if drawn else None}
     lines = [f"{row['image']}: {row['class']} ({row['probability']:.1%})" for row in predictions]
