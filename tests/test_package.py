@@ -78,6 +78,33 @@ def test_every_public_name_is_there():
         getattr(keras_resnet, "ResNet51")  # noqa: B009
 
 
+def public_functions():
+    """Name -> node of each function and method that a stub makes public."""
+    for stub in sorted(PACKAGE.rglob("*.pyi")):
+        for statement in ast.parse(stub.read_text(encoding="utf-8")).body:
+            file = PACKAGE.parent / f"{statement.module.replace('.', '/')}.py"
+            names = {alias.name for alias in statement.names}
+            for node in ast.parse(file.read_text(encoding="utf-8")).body if file.exists() else ():
+                if isinstance(node, ast.FunctionDef) and node.name in names:
+                    yield f"{statement.module}.{node.name}", node
+                elif isinstance(node, ast.ClassDef) and node.name in names:
+                    methods = (each for each in node.body if isinstance(each, ast.FunctionDef))
+                    own = (each for each in methods if not each.name.startswith("_") or each.name in ("__init__", "__call__"))
+                    yield from ((f"{statement.module}.{node.name}.{each.name}", each) for each in own)
+
+
+def test_public_functions_have_types():
+    """Of their result and of all arguments but those that take anything, which their docstring says."""
+    anything = {"images", "data", "x", "y", "layers", "input_tensor", "self", "cls"}
+    bare = []
+    for name, node in public_functions():
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        bare += [f"{name}({each.arg})" for each in arguments if each.annotation is None and each.arg not in anything]
+        takes_anything = any(each.arg in anything - {"self", "cls"} for each in arguments)
+        bare += [f"{name} ->"] if node.returns is None and node.name != "__init__" and not takes_anything else []
+    assert not bare
+
+
 def loaded(program, *names):
     """Which of the modules a fresh interpreter has loaded after a program."""
     code = f"{program}\nimport sys; print(*[name for name in {names!r} if name in sys.modules])"

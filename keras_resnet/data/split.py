@@ -42,7 +42,7 @@ def split_indices(
         raise DataError(f"The seed is {seed}; expected 0 to {2**32 - 1}")
     if groups is not None and np.shape(groups) != labels.shape:
         raise DataError(f"groups have shape {np.shape(groups)}; expected {labels.shape}, one for each label")
-    held = np.zeros(len(labels), bool)
+    held: np.ndarray = np.zeros(len(labels), bool)
     if fraction > 0 and len(labels):
         random = np.random.RandomState(seed)  # NEP 19 freezes its stream; that of default_rng may change
         if groups is None:

@@ -74,7 +74,9 @@ def synthetic_splits(seed=0, *, size=64, train_images=1080, test_images=120):
     return tuple(Split(*_draw_split(seed, part, count, size)[:2]) for part, count in enumerate((train_images, test_images)))
 
 
-def synthetic_masks(seed=0, *, size=64, train_images=1080, test_images=120):
+def synthetic_masks(
+    seed: int = 0, *, size: int = 64, train_images: int = 1080, test_images: int = 120
+) -> tuple[np.ndarray, np.ndarray]:
     """Where the hand is in each image of `synthetic_splits` of the same arguments: the pixels that show the sign.
 
     Returns:

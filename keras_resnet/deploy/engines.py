@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class Engine:
     text: Callable
 
 
-def load(path, engine: str, precision: str = FLOAT) -> Callable:
+def load(path: str | PathLike, engine: str, precision: str = FLOAT) -> Callable:
     """Loads an exported network into its engine.
 
     Args:

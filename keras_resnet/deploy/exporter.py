@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 
 import keras
@@ -94,8 +95,8 @@ class Exported:
 
 
 def export(
-    source,
-    path=None,
+    source: str | PathLike | keras.Model,
+    path: str | PathLike | None = None,
     *,
     format: str,
     int8: bool = False,
@@ -161,7 +162,14 @@ def write(order: Order, source, path=None, *, images=None, preprocess: str | Non
     return result
 
 
-def check(path, source, *, images=None, preprocess: str | None = None, max_drop: float = 0.5) -> parity.Parity:
+def check(
+    path: str | PathLike,
+    source: str | PathLike | keras.Model,
+    *,
+    images=None,
+    preprocess: str | None = None,
+    max_drop: float = 0.5,
+) -> parity.Parity:
     """Compares an export with its source again, as `export` did when it wrote it.
 
     Args:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ class Latency:
         return drawing.write(figure, path)
 
 
-def latency(run, *, precisions: tuple = (FLOAT,), calls: int = 200) -> Latency:
+def latency(run: str | PathLike, *, precisions: tuple = (FLOAT,), calls: int = 200) -> Latency:
     """Measures how long each engine that is installed takes for one image, and how many images a second it makes of many.
 
     Images are prepared already: what is measured is the way from pixels to probabilities through `Predictor`. The engines take

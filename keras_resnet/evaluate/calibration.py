@@ -49,7 +49,7 @@ class Calibration:
         )
 
 
-def fit_temperature(probabilities, labels, *, seed=0):
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> "Calibration":
     """The temperature at which the probabilities of the true classes are most likely.
 
     The target of an image is not 1 for its class but `(N + 1) / (N + 2)`, the rest shared by the others, as in Platt 1999,
@@ -87,7 +87,7 @@ def fit_temperature(probabilities, labels, *, seed=0):
     )
 
 
-def tempered(probabilities, temperature):
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities `(N, k)` as they are with their logits divided by a temperature: float64, rows sum to 1."""
     logits = np.log(np.maximum(np.asarray(probabilities, np.float64), _FLOOR)) / temperature
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))

@@ -1,5 +1,8 @@
 """A picture of explanations: each photograph as it was taken, and where the network looked in it."""
 
+from collections.abc import Sequence
+from os import PathLike
+
 import numpy as np
 
 from keras_resnet.errors import DataError
@@ -10,7 +13,7 @@ from keras_resnet.evaluate.photographs import LONGEST_SIDE, MOST_PHOTOS, draw_ph
 from keras_resnet.explain.heatmaps import overlay
 
 
-def explanations(rows, path, *, method, signed):
+def explanations(rows: Sequence, path: str | PathLike, *, method: str, signed: bool) -> str | PathLike:
     """Draws one row a photograph: the photograph with the crop marked that the network sees, and the map laid over it.
 
     Args:

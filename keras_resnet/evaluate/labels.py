@@ -22,7 +22,7 @@ class Doubt:
     probability: float
 
 
-def doubtful_labels(probabilities, labels):
+def doubtful_labels(probabilities: np.ndarray, labels: np.ndarray) -> list["Doubt"]:
     """Images whose labels may be wrong, the most doubtful first: confident learning (Northcutt et al. 2021, arXiv:1911.00068).
 
     An image is doubtful where another class is as probable as it is, in the mean, for the images that have that class for a

@@ -131,7 +131,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[s
     names = tuple(str(name) for name in class_names)
     probabilities, labels = checked(probabilities, labels, len(names))
     predicted = probabilities.argmax(axis=1)
-    matrix = np.zeros((len(names), len(names)), dtype=np.int64)
+    matrix: np.ndarray = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(matrix, (labels, predicted), 1)
     matrix.setflags(write=False)
     per_class = tuple(_class_score(name, matrix, index) for index, name in enumerate(names))

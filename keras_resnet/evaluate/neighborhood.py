@@ -1,6 +1,7 @@
 """The training images that a photograph is most like by the network's features: what it may have learned its answer from."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,9 @@ class Neighbors:
     picture: Path | None
 
 
-def neighbors(run, photo, *, count=11, out=None):
+def neighbors(
+    run: str | PathLike, photo: str | PathLike | np.ndarray, *, count: int = 11, out: str | PathLike | None = None
+) -> "Neighbors":
     """The training images that a photograph is most like.
 
     Of more than 4,000 training images those are compared that the run has kept, evenly spaced.

@@ -1,5 +1,7 @@
 """Whether a map shows the network: what is left of it as weights are drawn anew, and what its order of pixels is worth."""
 
+from collections.abc import Callable, Sequence
+
 import keras
 import numpy as np
 
@@ -8,7 +10,9 @@ from keras_resnet.explain.classifier import BATCH, Classifier
 from keras_resnet.models.calls import unrolled
 
 
-def cascading_randomization(model, method, images, class_index=None, *, seed=0):
+def cascading_randomization(
+    model: keras.Model, method: Callable, images, class_index: int | Sequence[int] | None = None, *, seed: int = 0
+) -> list[tuple[str, float]]:
     """How like a method's maps stay to themselves as weights are drawn anew, layer by layer from the top down.
 
     A map that shows the network changes; one that stays shows the image alone, as an edge detector does (Adebayo et al. 2018,
@@ -66,7 +70,15 @@ def _ranks(values):
     return (np.cumsum(count) - (count + 1) / 2)[place]
 
 
-def deletion(model, images, maps, class_index=None, *, steps=32, fill=None):
+def deletion(
+    model: keras.Model,
+    images,
+    maps: np.ndarray,
+    class_index: int | Sequence[int] | None = None,
+    *,
+    steps: int = 32,
+    fill: float | None = None,
+) -> np.ndarray:
     """The mean probability of a class while pixels are hidden, those of the highest values first: low for a good map.
 
     Petsiuk et al. 2018, arXiv:1806.07421, section 4.1.
@@ -86,7 +98,15 @@ def deletion(model, images, maps, class_index=None, *, steps=32, fill=None):
     return _areas(model, images, maps, class_index, steps, fill, hide=True)
 
 
-def insertion(model, images, maps, class_index=None, *, steps=32, fill=None):
+def insertion(
+    model: keras.Model,
+    images,
+    maps: np.ndarray,
+    class_index: int | Sequence[int] | None = None,
+    *,
+    steps: int = 32,
+    fill: float | None = None,
+) -> np.ndarray:
     """The mean probability of a class while pixels are shown, those of the highest values first: high for a good map.
 
     Args, returns and raises: as `deletion`.

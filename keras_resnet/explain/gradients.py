@@ -1,17 +1,21 @@
 """Explanations by gradients of the logit of a class: Grad-CAM, Grad-CAM++, integrated gradients."""
 
 import warnings
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from keras_resnet.explain.classifier import Classifier
-from keras_resnet.explain.heatmaps import heatmaps, resized, scaled
+from keras_resnet.explain.heatmaps import Heatmaps, heatmaps, resized, scaled
 
 INCOMPLETE = 0.01  # of the difference of the logits, which the shares of the pixels may miss
 FIRST_STEPS, MOST_STEPS = 27, 2187
 
 
-def grad_cam(model, images, class_index=None, layer="auto", *, signed=False):
+def grad_cam(
+    model: keras.Model, images, class_index: int | Sequence[int] | None = None, layer: str = "auto", *, signed: bool = False
+) -> Heatmaps:
     """Grad-CAM: a feature map's channels, each times the mean gradient of the class's logit over it, summed.
 
     Selvaraju et al. 2017, arXiv:1610.02391, equations 1 and 2.
@@ -36,7 +40,9 @@ def grad_cam(model, images, class_index=None, layer="auto", *, signed=False):
     return _cam("grad_cam", _mean_gradient, model, images, class_index, layer, signed)
 
 
-def grad_cam_plus_plus(model, images, class_index=None, layer="auto"):
+def grad_cam_plus_plus(
+    model: keras.Model, images, class_index: int | Sequence[int] | None = None, layer: str = "auto"
+) -> Heatmaps:
     """Grad-CAM++: as Grad-CAM, with each channel weighed by the places where its gradient speaks for the class.
 
     Chattopadhyay et al. 2018, arXiv:1710.11063, equations 5, 7 and 19, the class's score the exponential of its logit. No
@@ -74,7 +80,14 @@ def _weighed_gradient(maps, gradient):
     return (share * np.maximum(gradient, 0)).sum(axis=(1, 2))
 
 
-def integrated_gradients(model, images, class_index=None, *, baseline=0.0, steps=None):
+def integrated_gradients(
+    model: keras.Model,
+    images,
+    class_index: int | Sequence[int] | None = None,
+    *,
+    baseline: float = 0.0,
+    steps: int | None = None,
+) -> Heatmaps:
     """Integrated gradients: how much each pixel adds to the difference of the class's logit to that of a baseline.
 
     Sundararajan et al. 2017, arXiv:1703.01365, equation 1; the integral by the midpoint rule. The values of an image sum to

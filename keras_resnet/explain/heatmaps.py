@@ -62,7 +62,7 @@ def on_photograph(values, shape):
     return whole
 
 
-def overlay(photo, heatmap, opacity=0.55):
+def overlay(photo: np.ndarray, heatmap: np.ndarray, opacity: float = 0.55) -> np.ndarray:
     """A photograph under the map of what its middle, the part that the network sees, says.
 
     Args:

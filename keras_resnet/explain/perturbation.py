@@ -1,15 +1,25 @@
 """Explanations by hiding parts of an image: occlusion by a window, and random masks (RISE). They need no gradient."""
 
 import itertools
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from keras_resnet.errors import DataError
 from keras_resnet.explain.classifier import BATCH, Classifier
-from keras_resnet.explain.heatmaps import heatmaps, resized
+from keras_resnet.explain.heatmaps import Heatmaps, heatmaps, resized
 
 
-def occlusion(model, images, class_index=None, *, window=None, stride=None, fill=None):
+def occlusion(
+    model: keras.Model,
+    images,
+    class_index: int | Sequence[int] | None = None,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    fill: float | None = None,
+) -> Heatmaps:
     """Occlusion: how far the class's logit falls where a window hides the image (Zeiler and Fergus 2014, section 4.2).
 
     Args:
@@ -71,7 +81,17 @@ def _occluded(classifier, image, logits, index, places, window, fill):
     return fallen / covered
 
 
-def rise(model, images, class_index=None, *, masks=2000, grid=7, visible=0.5, seed=0, fill=None):
+def rise(
+    model: keras.Model,
+    images,
+    class_index: int | Sequence[int] | None = None,
+    *,
+    masks: int = 2000,
+    grid: int = 7,
+    visible: float = 0.5,
+    seed: int = 0,
+    fill: float | None = None,
+) -> Heatmaps:
     """RISE: the class's mean probability under random masks that leave a pixel visible (Petsiuk et al. 2018, arXiv:1806.07421).
 
     A mask is a grid of cells drawn 0 or 1, made larger bilinearly and shifted at random; all images see the same masks.

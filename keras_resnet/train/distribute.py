@@ -18,6 +18,7 @@ import keras
 from keras_resnet.data.pipeline import feed
 from keras_resnet.errors import KerasResNetError, RunError
 from keras_resnet.train.divergence import first_bad
+from keras_resnet.train.group import Group
 from keras_resnet.train.launch import follow_launcher, free_port
 
 HEARTBEAT = 45  # seconds without a sign of life after which a process counts as lost
@@ -29,7 +30,7 @@ _PARTING = 5000  # ms that processes wait for each other before they end with er
 _LOST = re.compile(r"gloo|nccl|coordination|heartbeat|connection|unavailable|deadline|barrier", re.IGNORECASE)
 
 
-def join(group):
+def join(group: Group) -> None:
     """Makes this process one of a group. To be called before anything else is computed.
 
     Args:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
+from os import PathLike
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Plan:
     minutes: float
     memory_mb: float
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """A dict of plain values."""
         return {**asdict(self), "shape": list(self.shape)}
 
@@ -73,7 +74,7 @@ class Plan:
         return "\n".join(f"{name + ':':<9}{text}" for name, text in lines)
 
 
-def plan(*, data, out, **options):
+def plan(*, data, out: str | PathLike, **options) -> Plan:
     """Says what `run` would do with the same arguments. Writes nothing.
 
     Args:

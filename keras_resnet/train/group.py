@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,12 @@ class Group:
     launched: bool = False
 
 
-def find_group(processes=None, index=None, coordinator=None, environment=None):
+def find_group(
+    processes: int | None = None,
+    index: int | None = None,
+    coordinator: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> "Group | None":
     """Says which process of a run this one is. Looks, and starts nothing.
 
     What is not given is looked for in the environment: `KERAS_RESNET_PROCESSES`, `KERAS_RESNET_PROCESS_INDEX` and

@@ -18,11 +18,11 @@ class LayerRatesAdamW(keras.optimizers.AdamW):
         settings: those of `keras.optimizers.AdamW`.
     """
 
-    def __init__(self, learning_rate=0.001, factors=None, **settings):
+    def __init__(self, learning_rate: float = 0.001, factors: dict[str, float] | None = None, **settings) -> None:
         super().__init__(learning_rate, **settings)
         self.factors = {path: float(factor) for path, factor in (factors or {}).items()}
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: object, variable: keras.Variable, learning_rate: object) -> None:
         """One of Adam's steps, of one variable."""
         super().update_step(gradient, variable, learning_rate * self._factor(variable))
 
@@ -37,7 +37,7 @@ class LayerRatesAdamW(keras.optimizers.AdamW):
         # A backend may hand its own variable over, without a path.
         return self.factors.get(self._trainable_variables[self._get_variable_index(variable)].path, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments of the constructor."""
         return {**super().get_config(), "factors": self.factors}
 

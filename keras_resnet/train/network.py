@@ -9,6 +9,7 @@ from keras_resnet.architectures.catalog import CATALOG
 from keras_resnet.errors import RunError, one_of
 from keras_resnet.models import create_model, freeze, resolve, set_batch_norm_momentum
 from keras_resnet.models.preprocess import MODES
+from keras_resnet.train.config import Recipe
 from keras_resnet.train.optimizer import compile_for
 from keras_resnet.train.remat import recompute
 from keras_resnet.weights import KNOWN_FILES, inspect
@@ -83,7 +84,17 @@ def _expected_pixels(spec):
     return spec.preprocessing if published else Start.pixels
 
 
-def training_model(model, image_shape, classes, recipe, *, images, start=None, remat=False, choices=None):
+def training_model(
+    model: str,
+    image_shape: tuple[int, ...],
+    classes: int,
+    recipe: Recipe,
+    *,
+    images: int,
+    start: Start | None = None,
+    remat: bool = False,
+    choices: dict | None = None,
+) -> keras.Model:
     """The network with the scaling of pixels in front, compiled: what `run` trains.
 
     Args:

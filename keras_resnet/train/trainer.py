@@ -4,6 +4,7 @@ import contextlib
 import math
 import shlex
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import keras
@@ -21,7 +22,7 @@ from keras_resnet.models.calls import divide_logits, embedding
 from keras_resnet.train import callbacks
 from keras_resnet.train.arguments import configure, recorded
 from keras_resnet.train.checkpoint import Checkpoint, restore
-from keras_resnet.train.config import MODEL, RECIPE
+from keras_resnet.train.config import MODEL, RECIPE, Recipe
 from keras_resnet.train.distribute import Mirror, Together, Validation, muster
 from keras_resnet.train.divergence import StopAtNaN
 from keras_resnet.train.images import balanced_weights
@@ -63,7 +64,16 @@ class Outcome:
     images_per_second: float | None
 
 
-def run(*, data, out, model=MODEL, recipe=RECIPE, epochs=None, resume=False, **options):
+def run(
+    *,
+    data,
+    out: str | PathLike,
+    model: str = MODEL,
+    recipe: str | Recipe = RECIPE,
+    epochs: int | None = None,
+    resume: bool = False,
+    **options,
+) -> "Outcome":
     """Trains a network of the catalogue on a SIGNS set and writes a run folder.
 
     The test images are looked at once, at the end. Validation images are cut from the training images, by group where
@@ -109,7 +119,7 @@ def carry_out(config, images=None, crew=None):
     return _lead(setup, workdir, record) if setup.crew.first else _follow(setup, workdir, record)
 
 
-def resume(run_folder, **changes):
+def resume(run_folder: str | PathLike, **changes) -> "Outcome":
     """Goes on with a run by the record in its folder alone.
 
     Args:
