@@ -18,6 +18,7 @@ from keras_resnet import files
 from keras_resnet.errors import RunError
 
 MOST_IMAGES = 4000  # training images that are kept, evenly spaced
+LEAST = 20  # held-out images below which no limit is taken from them: it would hang on one or two
 SHRINKAGE = 0.1  # of the covariance towards a multiple of the identity: fewer images than features leave it singular
 _MOST_BYTES = 16_000_000  # of pixels that are kept
 _BEYOND = 2.33  # standard deviations, of the logarithm of the distance, that one good image in a hundred lies beyond

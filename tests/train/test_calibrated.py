@@ -61,9 +61,14 @@ def test_a_photo_beyond_the_limit_is_unlike_the_training_images(tiny_run, tiny_s
     assert Predictor(tmp_path / "run").unlike_training(test.images[0]) == expected
 
 
-def test_the_report_counts_test_images_that_are_unlike_the_training_images(tiny_run):
-    page = (tiny_run[1] / "report.html").read_text()
-    assert "of the 24 test images are unlike those that it was trained on" in page
+def test_with_few_validation_images_there_is_no_limit_and_with_more_the_report_counts(tiny_run, tiny_set, tiny_recipe, tmp_path):
+    told = "test images are unlike those that it was trained on"
+    assert FeatureSpace.load(tiny_run[1] / "features.npz").limit == np.inf  # of nine images
+    assert told not in (tiny_run[1] / "report.html").read_text()
+    settings = {"model": "resnet-tiny", "recipe": tiny_recipe, "epochs": 2, "validation_fraction": 0.25, "verbose": 0}
+    train.run(data=tiny_set, out=tmp_path / "run", say=lambda line: None, **settings)
+    assert np.isfinite(FeatureSpace.load(tmp_path / "run" / "features.npz").limit)
+    assert f"of the 24 {told}" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_run_of_an_earlier_version_has_no_such_measure(tiny_run, tiny_set, tmp_path):
