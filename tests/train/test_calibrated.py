@@ -61,7 +61,7 @@ def test_a_photo_beyond_the_limit_is_unlike_the_training_images(tiny_run, tiny_s
     assert Predictor(tmp_path / "run").unlike_training(test.images[0]) == expected
 
 
-def test_with_few_validation_images_there_is_no_limit_and_with_more_the_report_counts(tiny_run, tiny_set, tiny_recipe, tmp_path):
+def test_few_validation_images_give_no_limit_and_with_more_the_report_counts(tiny_run, tiny_set, tiny_recipe, tmp_path):
     told = "test images are unlike those that it was trained on"
     assert FeatureSpace.load(tiny_run[1] / "features.npz").limit == np.inf  # of nine images
     assert told not in (tiny_run[1] / "report.html").read_text()
