@@ -223,7 +223,9 @@ def feature_space_of(workdir):
 
 def _unlike(space, model, images):
     """How many images are unlike those of the training, a number; None where that is not known."""
-    return None if space is None else int((space.distances(computed(embedding(model), images)) > space.limit).sum())
+    if space is None or not np.isfinite(space.limit):
+        return None
+    return int((space.distances(computed(embedding(model), images)) > space.limit).sum())
 
 
 def _reasons(model, images, scores):

@@ -18,9 +18,10 @@ from keras_resnet import files
 from keras_resnet.errors import RunError
 
 MOST_IMAGES = 4000  # training images that are kept, evenly spaced
+LEAST = 20  # held-out images below which no limit is taken from them: it would hang on one or two
 SHRINKAGE = 0.1  # of the covariance towards a multiple of the identity: fewer images than features leave it singular
 _MOST_BYTES = 16_000_000  # of pixels that are kept
-_BEYOND = 2.05  # standard deviations, of the logarithm of the distance, that one good image in fifty lies beyond
+_BEYOND = 2.33  # standard deviations, of the logarithm of the distance, that one good image in a hundred lies beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ def kept(count):
 
 
 def with_limit(space, features):
-    """The space with the limit that one good image in fifty lies beyond.
+    """The space with the limit that one good image in a hundred lies beyond.
 
     Args:
         space: a `FeatureSpace`.
@@ -115,8 +116,14 @@ def with_limit(space, features):
     """
     logarithms = np.log(np.maximum(space.distances(features), 1e-12))
     # A prediction interval: few images leave the limit less sure, and so farther off.
-    beyond = _BEYOND * logarithms.std(ddof=1) * math.sqrt(1 + 1 / len(logarithms))
+    beyond = _student(_BEYOND, len(logarithms) - 1) * logarithms.std(ddof=1) * math.sqrt(1 + 1 / len(logarithms))
     return replace(space, limit=float(np.exp(logarithms.mean() + beyond)))
+
+
+def _student(normal, freedom):
+    """The quantile of Student's distribution at that of the normal one (Abramowitz and Stegun 1964, 26.7.5, two terms)."""
+    first, second = (normal**3 + normal) / 4, (5 * normal**5 + 16 * normal**3 + 3 * normal) / 96
+    return normal + first / freedom + second / freedom**2
 
 
 def small(images):

@@ -250,18 +250,21 @@ def _train(setup, workdir, record, stage):
         calibration = _calibrate(network, setup)
         with _disk_faults_told(workdir, record):
             workdir.write({**workdir.read(), "calibration": calibration})
-            _feature_space(network, setup.images).save(workdir / FEATURES)
+            _feature_space(network, setup.images, say).save(workdir / FEATURES)
             _save(network, workdir)
     return speed
 
 
-def _feature_space(network, images):
+def _feature_space(network, images, say):
     """The network's features of training images, and how far off an image is to be to count as unlike them."""
     features, chosen = embedding(network), feature_space.kept(len(images.train))
     train = images.train.chosen(chosen)
     images_kept = feature_space.small(train.images)
     space = feature_space.FeatureSpace(evaluation.computed(features, train.images), train.labels, images_kept)
-    good = images.validation if images.validation is not None and len(images.validation) > 1 else train
+    good = images.validation or train
+    if len(good) < feature_space.LEAST:
+        say(f"{len(good)} validation images are too few to tell photographs of other things by the network's features")
+        return space
     return feature_space.with_limit(space, evaluation.computed(features, good.images))
 
 

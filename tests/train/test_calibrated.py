@@ -49,20 +49,26 @@ def test_without_validation_images_it_is_said(tiny_set, tiny_recipe, tmp_path):
 
 
 def test_a_photo_beyond_the_limit_is_unlike_the_training_images(tiny_run, tiny_set, tmp_path):
-    """Most test images lie within the limit of the run; with a limit of half an image's distance, that image does not."""
+    """Test images are named that lie beyond the limit of the run, and no others; by how much is said."""
     predictor, test = Predictor(tiny_run[1]), load_signs(tiny_set).test
-    assert sum(predictor.unlike_training(image) is not None for image in test.images) <= 2
     space = FeatureSpace.load(tiny_run[1] / "features.npz")
-    [distance] = space.distances(embedding(Workdir(tiny_run[1]).load_model())(test.images[:1]))
+    distances = space.distances(embedding(Workdir(tiny_run[1]).load_model())(test.images))
+    assert [predictor.unlike_training(image) is not None for image in test.images] == (distances > space.limit).tolist()
+    distance = distances[0]
     shutil.copytree(tiny_run[1], tmp_path / "run")
     dataclasses.replace(space, limit=distance / 2).save(tmp_path / "run" / "features.npz")
     expected = "by the network's features it is 2.00 times as far from the training images as nearly all good ones are"
     assert Predictor(tmp_path / "run").unlike_training(test.images[0]) == expected
 
 
-def test_the_report_counts_test_images_that_are_unlike_the_training_images(tiny_run):
-    page = (tiny_run[1] / "report.html").read_text()
-    assert "of the 24 test images are unlike those that it was trained on" in page
+def test_few_validation_images_give_no_limit_and_with_more_the_report_counts(tiny_run, tiny_set, tiny_recipe, tmp_path):
+    told = "test images are unlike those that it was trained on"
+    assert FeatureSpace.load(tiny_run[1] / "features.npz").limit == np.inf  # of nine images
+    assert told not in (tiny_run[1] / "report.html").read_text()
+    settings = {"model": "resnet-tiny", "recipe": tiny_recipe, "epochs": 2, "validation_fraction": 0.25, "verbose": 0}
+    train.run(data=tiny_set, out=tmp_path / "run", say=lambda line: None, **settings)
+    assert np.isfinite(FeatureSpace.load(tmp_path / "run" / "features.npz").limit)
+    assert f"of the 24 {told}" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_run_of_an_earlier_version_has_no_such_measure(tiny_run, tiny_set, tmp_path):

@@ -16,9 +16,9 @@ from keras_resnet.workdir import Workdir
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """`(folder, groups file, labels, group of each)`: 48 photographs of 12 people, one of them with a wrong label."""
+    """`(folder, groups file)`: 96 photographs of 24 people, one of them with a wrong label."""
     folder = tmp_path_factory.mktemp("photos")
-    split, rows = tiny_split(48, seed=3), ["file,group"]
+    split, rows = tiny_split(96, seed=3), ["file,group"]
     for number, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
         name = ("left", "middle", "right")[label if number else 2]  # the first shows "left"
         (folder / "set" / name).mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def settings(tiny_recipe):
-    return {"folds": 3, "size": 32, "model": "resnet-tiny", "recipe": tiny_recipe, "epochs": 6, "verbose": 0}
+    return {"folds": 3, "size": 32, "model": "resnet-tiny", "recipe": tiny_recipe, "epochs": 8, "verbose": 0}
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +47,12 @@ def test_each_image_is_judged_by_the_network_of_its_fold_which_saw_no_image_of_i
     result, out = found
     people = np.array([person(name) for name in result.names])
     parts = fold_indices(result.labels, 3, groups=people)
-    probabilities = np.empty((48, 3))
+    probabilities = np.empty((96, 3))
     for number, (held, row) in enumerate(zip(parts, result.folds, strict=True), start=1):
         assert row["images"] == len(held) and row["groups"] == len(np.unique(people[held]))
         images = np.stack([np.asarray(Image.open(photos[0] / result.names[index])) for index in held])
         probabilities[held] = evaluation.predict(Workdir(out / f"fold-{number}").load_model(), images)
-        assert Workdir(out / f"fold-{number}").read()["data"]["train"] == 48 - len(held)
+        assert Workdir(out / f"fold-{number}").read()["data"]["train"] == 96 - len(held)
         right = (probabilities[held].argmax(axis=1) == result.labels[held]).mean()
         assert row["accuracy"] == pytest.approx(right)
     right = probabilities.argmax(axis=1) == result.labels
