@@ -78,6 +78,12 @@ def test_every_public_name_is_there():
         getattr(keras_resnet, "ResNet51")  # noqa: B009
 
 
+def test_no_two_files_of_the_tests_have_one_name():
+    """pytest imports each by its name alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if "scripts" not in path.parts]
+    assert len(names) == len(set(names))
+
+
 def public_functions():
     """Name -> node of each function and method that a stub makes public."""
     for stub in sorted(PACKAGE.rglob("*.pyi")):

@@ -9,8 +9,8 @@ from PIL import Image
 
 from keras_resnet import explain
 from keras_resnet.cli.main import main
+from keras_resnet.deploy import Predictor
 from keras_resnet.explain.methods import METHODS
-from keras_resnet.inference import Predictor
 
 
 @pytest.fixture

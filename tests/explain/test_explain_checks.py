@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from networks import PATCH, network, patch_network, patches
+from explained_networks import PATCH, network, patch_network, patches
 
 from keras_resnet import explain
 from keras_resnet.errors import DataError

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from explained_networks import FORMS, SHAPE, network, network_and_body, relu_map, top
 from keras import layers
-from networks import FORMS, SHAPE, network, network_and_body, relu_map, top
 
 import keras_resnet as kr
 from keras_resnet.errors import DataError, ModelError

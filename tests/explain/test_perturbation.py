@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from explained_networks import SHAPE, network, relu_map, top
 from keras import layers
-from networks import SHAPE, network, relu_map, top
 
 from keras_resnet.errors import DataError
 from keras_resnet.explain import occlusion, rise
