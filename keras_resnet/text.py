@@ -1,7 +1,11 @@
 """Text from elsewhere as a terminal may print it, and the columns that it takes there."""
 
+import os
 import re
+import shlex
+import subprocess
 import unicodedata
+from collections.abc import Sequence
 
 # What may move the cursor, ring, recolour, end a line or turn the order of letters: control characters, line and paragraph
 # separators, bidirectional embeddings and overrides, and the surrogates that stand for bytes of a name that is not UTF-8.
@@ -16,6 +20,12 @@ def visible(text, keep=""):
 def say(text):
     """Prints lines that may name what comes from elsewhere."""
     print(visible(str(text), keep="\n"))
+
+
+def typed(*words: str | os.PathLike) -> str:
+    """Words of a command line as one types them in the system's own shell: with quotes where they need any."""
+    texts: Sequence[str] = [os.fspath(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
 def columns(text):

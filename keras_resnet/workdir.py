@@ -18,12 +18,12 @@ tensorboard/    where it was asked for
 
 import json
 import re
-import shlex
 import zipfile
 from pathlib import Path
 
 from keras_resnet.errors import RunError
-from keras_resnet.files import describe, json_text, leftovers, open_hdf5, whole
+from keras_resnet.files import describe, is_clutter, json_text, leftovers, open_hdf5, whole
+from keras_resnet.text import typed
 
 LOCK, IMAGES, FEATURES = ".lock", "images.npz", "features.npz"
 STATUSES = ("running", "trained", "complete")  # training not at its end, or the report missing, or nothing
@@ -46,11 +46,11 @@ class Workdir:
         return (self.path / "run.json").exists()
 
     def is_free(self):
-        """Whether there is nothing at the path, or a folder with nothing but traces of a process that was killed."""
+        """Whether there is nothing at the path, or a folder with nothing but traces of a killed process or of the system."""
         if not self.path.is_dir():
             return not self.path.exists()
         traces = {self.path / LOCK, *leftovers(self.path)}
-        return all(file in traces for file in self.path.iterdir())
+        return all(file in traces or is_clutter(file.name) for file in self.path.iterdir())
 
     def tidy(self):
         """Removes what a process that was killed had not written to the end. Only for one that holds the lock."""
@@ -133,7 +133,7 @@ class Workdir:
 
     def _remedy(self):
         if checkpoints(self / "checkpoint"):
-            return f"`keras-resnet train --resume {shlex.quote(str(self.path))}` makes it anew from the last checkpoint"
+            return f"`keras-resnet train --resume {typed(self.path)}` makes it anew from the last checkpoint"
         return "restore it from a copy, or train again in another folder"
 
 

@@ -4,6 +4,8 @@ import errno
 import fcntl
 import logging
 import os
+import shlex
+import types
 import unicodedata
 from pathlib import Path
 
@@ -12,11 +14,12 @@ import numpy as np
 import pytest
 from downloads import CONTENT, refused
 
-from keras_resnet import environment, files, locks
+from keras_resnet import environment, files, locks, text
 from keras_resnet.data.groups import read_groups
 from keras_resnet.errors import DataError
 from keras_resnet.train.lock import locked
 from keras_resnet.weights import fetch
+from keras_resnet.workdir import Workdir
 
 
 @pytest.fixture
@@ -54,10 +57,10 @@ def _is_open(handle):
 
 
 def test_windows_writes_files_whole(windows, tmp_path):
-    for text in ("first", "second"):
+    for content in ("first", "second"):
         with files.whole(tmp_path / "record.json") as temporary:
-            temporary.write_text(text)
-        assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record.json", text)]
+            temporary.write_text(content)
+        assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record.json", content)]
 
 
 @pytest.mark.parametrize("parts", ["whole", "cut", "refused", "another was quicker"])
@@ -122,6 +125,22 @@ def test_two_spellings_of_one_photograph_in_two_groups_are_refused(tmp_path):
     groups = table(tmp_path / "people.csv", (spellings[0], "x"), (spellings[1], "y"))
     with pytest.raises(DataError, match="gives a/José.jpg two groups, x and y"):
         read_groups(groups, spellings)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "._run.json"])
+def test_what_a_system_leaves_behind_makes_no_folder_taken(tmp_path, name):
+    (tmp_path / name).write_text("")
+    assert Workdir(tmp_path).is_free()
+    (tmp_path / "notes.txt").write_text("")
+    assert not Workdir(tmp_path).is_free()
+
+
+@pytest.mark.parametrize(("system", "expected"), [("nt", 'train --data "my photos" --out it\'s'), ("posix", None)])
+def test_a_command_that_is_shown_can_be_typed(monkeypatch, system, expected):
+    """On Windows its quotes are double; single ones are letters of a name there."""
+    words = ["train", "--data", "my photos", "--out", "it's"]
+    monkeypatch.setattr(text, "os", types.SimpleNamespace(name=system, fspath=os.fspath))
+    assert text.typed(*words) == expected or shlex.split(text.typed(*words)) == words
 
 
 def test_apples_gpu_is_no_processor(monkeypatch):

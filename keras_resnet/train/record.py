@@ -3,7 +3,6 @@
 import hashlib
 import math
 import platform
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from keras_resnet.data.stored import StoredImages, chunks
 from keras_resnet.environment import deterministic, numerics, versions
 from keras_resnet.errors import RunError
 from keras_resnet.models import resolve
+from keras_resnet.text import typed
 from keras_resnet.train.config import NONE, Options, Recipe, complete, deciding, declared, flag_of, stored_options
 from keras_resnet.train.recipes import RECIPES
 
@@ -93,7 +93,7 @@ def _command(setup):
         words += [] if isinstance(value, bool) else [NONE if value is None else str(value)]
     if setup.crew.size > 1:
         words += ["--processes", str(setup.crew.size)]
-    return shlex.join([*words, "--out", out])
+    return typed(*words, "--out", out)
 
 
 def _given(config):
@@ -202,7 +202,7 @@ def _longer(workdir, old, record):
         return ""
     return (
         "; its learning rate falls to its end over those epochs: to train longer, begin another run from its weights, with "
-        f"--weights {shlex.quote(str(workdir.path))} --epochs {more} --out OTHER"
+        f"--weights {typed(workdir.path)} --epochs {more} --out OTHER"
     )
 
 

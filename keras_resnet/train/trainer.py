@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import shlex
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -19,6 +18,7 @@ from keras_resnet.evaluate.metrics import smoothed_floor
 from keras_resnet.files import whole
 from keras_resnet.models import recalibrate_batch_norm
 from keras_resnet.models.calls import divide_logits, embedding
+from keras_resnet.text import typed
 from keras_resnet.train import callbacks
 from keras_resnet.train.arguments import configure, recorded
 from keras_resnet.train.checkpoint import Checkpoint, restore
@@ -147,7 +147,7 @@ def _lead(setup, workdir, record):
         if stage == DONE:
             say(
                 f"{workdir.path} is complete: nothing is left to do; to train longer, begin another run from its weights, with "
-                f"--weights {shlex.quote(str(workdir.path))} --out OTHER"
+                f"--weights {typed(workdir.path)} --out OTHER"
             )
         setup.crew.tell("claim", stage)
         if stage != DONE:
