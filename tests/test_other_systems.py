@@ -154,7 +154,7 @@ def test_apples_gpu_is_no_processor(monkeypatch):
 
 def test_float64_stays_off_apples_gpu(monkeypatch):
     torch = pytest.importorskip("torch")
-    from keras_resnet.lab import autodiff
+    from keras_resnet import autodiff
 
     apple = type("Tensor", (), {"device": torch.device("mps")})()
     monkeypatch.setattr(autodiff.keras.ops, "zeros", lambda shape: apple)

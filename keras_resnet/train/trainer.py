@@ -276,13 +276,13 @@ def _calibrate(network, setup):
     Returns:
         What the record keeps of it; None without validation images.
     """
-    validation = setup.images.validation
+    validation, say = setup.images.validation, setup.config.options.say
     if validation is None:
-        setup.options.say("Without validation images probabilities are not calibrated: they may be too sure or not sure enough")
+        say("Without validation images probabilities are not calibrated: they may be too sure or not sure enough")
         return None
     found = fit_temperature(evaluation.predict(network, validation.images), validation.labels)
     divide_logits(network, found.temperature)
-    setup.options.say(found.text)
+    say(found.text)
     return found.to_json()
 
 

@@ -29,7 +29,7 @@ def photographs(tmp_path, monkeypatch):
 def predict(capsys, *words):
     """Exit status, standard output and the lines of standard error."""
     capsys.readouterr()
-    status = main(["predict", *map(str, words)])
+    status = main(["predict", "--engine", "keras", *map(str, words)])
     printed = capsys.readouterr()
     return status, printed.out, printed.err.splitlines()
 

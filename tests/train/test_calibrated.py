@@ -21,7 +21,7 @@ def test_the_saved_network_is_the_trained_one_at_its_temperature(tiny_run, tiny_
     _, path = tiny_run
     record = Workdir(path).read()["calibration"]
     _, validation = cut(load_signs(tiny_set).train, 0.1, seed=0)
-    probabilities = Predictor(path)(validation.images)
+    probabilities = Predictor(path, engine="keras")(validation.images)
     assert record["images"] == len(validation) and record["interval"][0] <= record["temperature"] <= record["interval"][1]
     again = fit_temperature(probabilities, validation.labels)
     assert again.temperature == pytest.approx(1, abs=0.02)  # nothing is left to divide by
@@ -50,7 +50,7 @@ def test_without_validation_images_it_is_said(tiny_set, tiny_recipe, tmp_path):
 
 def test_a_photo_beyond_the_limit_is_unlike_the_training_images(tiny_run, tiny_set, tmp_path):
     """Test images are named that lie beyond the limit of the run, and no others; by how much is said."""
-    predictor, test = Predictor(tiny_run[1]), load_signs(tiny_set).test
+    predictor, test = Predictor(tiny_run[1], engine="keras"), load_signs(tiny_set).test
     space = FeatureSpace.load(tiny_run[1] / "features.npz")
     distances = space.distances(embedding(Workdir(tiny_run[1]).load_model())(test.images))
     assert [predictor.unlike_training(image) is not None for image in test.images] == (distances > space.limit).tolist()
@@ -58,7 +58,7 @@ def test_a_photo_beyond_the_limit_is_unlike_the_training_images(tiny_run, tiny_s
     shutil.copytree(tiny_run[1], tmp_path / "run")
     dataclasses.replace(space, limit=distance / 2).save(tmp_path / "run" / "features.npz")
     expected = "by the network's features it is 2.00 times as far from the training images as nearly all good ones are"
-    assert Predictor(tmp_path / "run").unlike_training(test.images[0]) == expected
+    assert Predictor(tmp_path / "run", engine="keras").unlike_training(test.images[0]) == expected
 
 
 def test_few_validation_images_give_no_limit_and_with_more_the_report_counts(tiny_run, tiny_set, tiny_recipe, tmp_path):
@@ -74,4 +74,4 @@ def test_few_validation_images_give_no_limit_and_with_more_the_report_counts(tin
 def test_a_run_of_an_earlier_version_has_no_such_measure(tiny_run, tiny_set, tmp_path):
     shutil.copytree(tiny_run[1], tmp_path / "run")
     (tmp_path / "run" / "features.npz").unlink()
-    assert Predictor(tmp_path / "run").unlike_training(load_signs(tiny_set).test.images[0]) is None
+    assert Predictor(tmp_path / "run", engine="keras").unlike_training(load_signs(tiny_set).test.images[0]) is None
