@@ -1,5 +1,6 @@
 """Pictures in the notebooks: where what they need is not installed, that is said, and the notebook goes on."""
 
+import shutil
 import warnings
 
 import keras
@@ -15,8 +16,12 @@ def plot_model(model, to_file="model.png", **options):
 
 
 def model_to_dot(model, **options):
-    """`keras.utils.model_to_dot`; without pydot a warning, and a graph of which `create` makes nothing."""
+    """`keras.utils.model_to_dot`; without pydot or Graphviz a warning, and a graph of which `create` makes nothing."""
     try:
+        if shutil.which("dot") is None:
+            raise OSError(
+                "the program dot of Graphviz, which draws the graph, is not installed (https://graphviz.org/download)"
+            )
         return keras.utils.model_to_dot(model, **options)
     except (ImportError, OSError) as problem:
         _say_that_nothing_is_drawn("model_to_dot", problem)

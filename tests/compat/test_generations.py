@@ -194,6 +194,10 @@ def test_what_cannot_be_drawn_is_said_and_the_rest_goes_on(monkeypatch, tmp_path
             assert plot(model, to_file=tmp_path / "model.png") is None
     with pytest.warns(UserWarning, match="model_to_dot draws nothing"):
         assert v1.SVG(v1.model_to_dot(model).create(prog="dot", format="svg")) is None
+    monkeypatch.undo()
+    monkeypatch.setattr("shutil.which", lambda name: None)  # pydot alone, as other packages bring it
+    with pytest.warns(UserWarning, match="model_to_dot draws nothing, and the rest goes on: the program dot of Graphviz"):
+        assert v1.SVG(v1.model_to_dot(model).create(prog="dot", format="svg")) is None
 
 
 def test_what_can_be_drawn_is_keras_own(monkeypatch):
