@@ -213,13 +213,13 @@ def _of_line(error, frame, line, name, where):
     count = re.search(r"values to unpack \(expected (\d+)", str(error))
     if count and re.search(r"\bfilters?\w*\b", code):
         return mistake("unpacked", name=name, **where, received=count[1])
+    layer = next((key for key in used if isinstance(seen[key], keras.Layer) and not isinstance(seen[key], keras.Model)), None)
+    if layer and isinstance(error, TypeError | ValueError | AttributeError):
+        return mistake("layer_uncalled", name=name, **where, variable=layer, what=type(seen[layer]).__name__)
     if "positional argument" in str(error) and re.search(r"\b(Add|add)\b", code):
         return mistake("list_wanted", name=name, **where)
     if "TrackedList" in str(error) or "'list' and 'int'" in str(error):
         return mistake("list_given", name=name, **where)
-    layer = next((key for key in used if isinstance(seen[key], keras.Layer) and not isinstance(seen[key], keras.Model)), None)
-    if layer and isinstance(error, TypeError | ValueError | AttributeError):
-        return mistake("layer_uncalled", name=name, **where, variable=layer, what=type(seen[layer]).__name__)
     if "cannot be used as input to a TensorFlow function" in str(error):
         return mistake("tensorflow_op", **where)
     return None
