@@ -61,11 +61,12 @@ def test_a_run_ends_with_averaged_weights_and_statistics_for_them(tiny_set, tiny
     told = {**QUIET, "say": lines.append}
     train.run(data=tiny_set, out=tmp_path / "run", recipe=tiny_recipe, epochs=2, ema=0.8, callbacks=[Keep()], **told)
     assert any("the validation figures of its epochs are of the weights before averaging" in line for line in lines)
-    model = kr.workdir.Workdir(tmp_path / "run").load_model()
+    workdir = kr.workdir.Workdir(tmp_path / "run")
+    model, temperature = workdir.load_model(), workdir.read()["calibration"]["temperature"]
     average = kept[0]
     for weights in kept[1:]:
         average = 0.8 * average + 0.2 * weights
-    np.testing.assert_allclose(np.array(model.get_layer("fc1000").kernel), average, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(temperature * np.array(model.get_layer("fc1000").kernel), average, rtol=1e-4, atol=1e-6)
     before = np.array(model.get_layer("bn5a_branch2b").moving_variance)
     setup = set_up(configure(data=tiny_set, out=tmp_path / "run", recipe=tiny_recipe, epochs=2, **QUIET))
     recalibrate_batch_norm(model, setup.images.train.images)  # changes nothing: they are of these weights and images already

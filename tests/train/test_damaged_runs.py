@@ -109,7 +109,7 @@ def test_a_damaged_model_is_one_line(name, run, tiny_set, tmp_path, capsys):
     damage, message = MODELS[name]
     damage(run / "model.keras")
     Image.new("RGB", (40, 40)).save(tmp_path / "photo.png")
-    for words in (["predict", run, tmp_path / "photo.png", "--json"], ["evaluate", run, "--data", tiny_set]):
+    for words in (["predict", run, tmp_path / "photo.png", "--engine", "keras"], ["evaluate", run, "--data", tiny_set]):
         assert main(list(map(str, words))) == 1
         printed = capsys.readouterr()
         assert printed.out == "" and len(printed.err.splitlines()) == 1, printed.err
@@ -161,7 +161,7 @@ def commands(run, tiny_set, photo):
     """Each command that reads a record, as a function that returns its exit status or raises."""
     arguments = {"data": tiny_set, "out": run, "resume": True, **QUIET}
     return {
-        "predict": lambda: main(["predict", str(run), str(photo)]),
+        "predict": lambda: main(["predict", str(run), str(photo), "--engine", "keras"]),
         "evaluate": lambda: main(["evaluate", str(run), "--data", str(tiny_set)]),
         "weights": lambda: train.run(**{**arguments, "out": run.parent / "other", "weights": run}),
         "resume": lambda: train.run(**arguments),
@@ -195,11 +195,11 @@ def test_a_field_of_a_wrong_kind_is_named(field, run, tiny_set, tmp_path, capsys
     for value in WRONG[field]:
         inner[last] = value
         (run / "run.json").write_text(json.dumps(record))
-        assert main(["predict", str(run), str(tmp_path / "photo.png")]) == 1
+        assert main(["predict", str(run), str(tmp_path / "photo.png"), "--engine", "keras"]) == 1
         assert f"run.json is not the record of a run: {field} is " in capsys.readouterr().err
     del inner[last]
     (run / "run.json").write_text(json.dumps(record))
-    assert main(["predict", str(run), str(tmp_path / "photo.png")]) == 1
+    assert main(["predict", str(run), str(tmp_path / "photo.png"), "--engine", "keras"]) == 1
     assert f"run.json is not the record of a run: it has no {field}" in capsys.readouterr().err
 
 
