@@ -101,7 +101,8 @@ def _alone(given, arguments):
     from keras_resnet.train.images import read
 
     config = configure(**given, verbose=_verbose())
-    images = read(config.data, config.options)  # a bad set or setting is told at once, not after the framework has loaded
+    # A bad set or setting is told at once, not after the framework has loaded.
+    images = read(config.data, config.options, config.recipe.batch_size)
     load_keras()
     from keras_resnet.train import dry_run, trainer
 

@@ -19,6 +19,7 @@ from keras_resnet.files import open_hdf5
 
 IN_MEMORY = 100_000_000  # bytes of pixels up to which a set is read into memory at once, unless the user says otherwise
 BLOCK, WINDOW = 1 << 20, 1 << 25  # bytes of pixels read at once, and mixed with each other
+_AT_ONCE = 1 << 28  # bytes of pixels that are read together where images are only looked at
 
 
 def stays_on_disk(stream, size):
@@ -102,7 +103,8 @@ def shuffled(images, random):
 
 
 def chunks(images, count=256):
-    """The images in pieces of at most ``count``, arrays uint8, in their order."""
+    """The images in pieces of at most ``count`` and about 256 MB, arrays uint8, in their order."""
+    count = max(1, min(count, _AT_ONCE // _bytes(images.shape)))
     for start in range(0, len(images), count):
         yield images[start : start + count]
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_resnet.data import SignsSet, Split, split_indices
 from keras_resnet.data.arrays import from_arrays, is_arrays
+from keras_resnet.data.memory import check_images
 from keras_resnet.data.source import is_photographs, load
 from keras_resnet.errors import DataError
 from keras_resnet.train.opened import open_all
@@ -34,19 +35,21 @@ class Images:
     skipped: tuple
 
 
-def read(data, options):
+def read(data, options, batch_size=1):
     """Reads a set, opens every image of it, and chooses those of the run.
 
     Args:
         data: the path of a SIGNS set or a folder of photographs; or arrays, see `data.arrays.from_arrays`.
         options: an `Options`.
+        batch_size: images of a step.
 
     Raises:
-        DataError: the set is damaged, or an option cannot be met by it.
+        DataError: the set is damaged, or an option cannot be met by it; or one batch and the next would not fit into memory.
     """
     whole, photographs = _load(data, options), not is_arrays(data) and is_photographs(data)
     _check_classes(whole)
     signs = whole if options.size is None or photographs else whole.resized(options.size)
+    check_images(batch_size, signs.image_shape[:2], f"{signs.path}, a step and the next", copies=2)
     signs, marked, skipped = open_all(signs, options, photographs)
     whole = signs if photographs else whole
     if signs.validation is not None:

@@ -58,7 +58,7 @@ def set_up(config, images=None, crew=None):
         config = replace(config, options=replace(config.options, say=lambda line: None, verbose=0))
     recipe, options = config.recipe, config.options
     _check_options(options)
-    images = images or read(config.data, options)
+    images = images or read(config.data, options, config.recipe.batch_size)
     _check_images(images, config)
     _check_crew(crew, images, config)
     check_parts(min(recipe.batch_size, len(images.train)), crew.size, crew.devices)

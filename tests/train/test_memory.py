@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+import keras_resnet.data.memory
 from keras_resnet import train
-from keras_resnet.errors import RunError
+from keras_resnet.errors import DataError, RunError
 from keras_resnet.train import memory
 from keras_resnet.train.network import Start, training_model
 
@@ -50,7 +51,17 @@ def test_memory_that_suffices_or_is_not_known_or_is_a_gpus_refuses_nothing(monke
     memory.check_memory(network(), RECIPE, 32)
 
 
-def test_a_run_is_refused_before_it_writes(tiny_set, tmp_path):
-    with pytest.raises(RunError, match="A step on 64 images of 8,000 x 8,000 pixels would take about .* or less fits$"):
-        train.run(data=tiny_set, out=tmp_path / "run", model="resnet-tiny", size=8000, batch_size=64, stream=True)
+@pytest.mark.parametrize(
+    ("size", "error", "message"),
+    [
+        (800, RunError, "A step on 64 images of 800 x 800 pixels would take about .* or less fits$"),
+        (8000, DataError, "a step and the next: 64 images of 8,000 x 8,000 pixels would take .* of memory, and .* are free"),
+    ],
+)
+def test_a_run_is_refused_before_it_writes(tiny_set, tmp_path, monkeypatch, size, error, message):
+    """By what its network takes; or, before images are opened, by what a batch of them takes."""
+    for module in (memory, keras_resnet.data.memory):
+        monkeypatch.setattr(module, "free_memory", lambda: 10**9)
+    with pytest.raises(error, match=message):
+        train.run(data=tiny_set, out=tmp_path / "run", model="resnet-tiny", size=size, batch_size=64, stream=True)
     assert not (tmp_path / "run").exists()
