@@ -104,7 +104,8 @@ def shuffled(images, random):
 
 def chunks(images, count=256):
     """The images in pieces of at most ``count`` and about 256 MB, arrays uint8, in their order."""
-    count = max(1, min(count, _AT_ONCE // _bytes(images.shape)))
+    if hasattr(images, "shape"):  # else they are a sequence of arrays, which are in memory
+        count = max(1, min(count, _AT_ONCE // _bytes(images.shape)))
     for start in range(0, len(images), count):
         yield images[start : start + count]
 
