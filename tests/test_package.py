@@ -19,7 +19,7 @@ PACKAGE = ROOT / "keras_resnet"
 TIERS = (
     {"text"},
     {"version", "errors", "backend", "locks"},
-    {"autodiff", "environment", "files", "fonts", "lazy"},
+    {"autodiff", "environment", "files", "fonts", "lazy", "stats"},
     {"architectures", "workdir"},
     {"fast", "blocks", "weights", "data"},
     {"models"},

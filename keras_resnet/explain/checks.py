@@ -8,6 +8,7 @@ import numpy as np
 from keras_resnet.errors import DataError
 from keras_resnet.explain.classifier import BATCH, Classifier
 from keras_resnet.models.calls import unrolled
+from keras_resnet.stats import rank_correlation
 
 
 def cascading_randomization(
@@ -40,7 +41,7 @@ def cascading_randomization(
     for name, layer in _layers_from_the_top(copy):
         layer.set_weights([_reordered(values, generator) for values in layer.get_weights()])
         maps = np.asarray(method(copy, images, classes))
-        found.append((name, float(np.mean([_rank_correlation(*pair) for pair in zip(first, maps, strict=True)]))))
+        found.append((name, float(np.mean([rank_correlation(*pair) for pair in zip(first, maps, strict=True)]))))
     return found
 
 
@@ -56,18 +57,6 @@ def _layers_from_the_top(model):
 
 def _reordered(values, generator):
     return generator.permutation(values.ravel()).reshape(values.shape) if values.ndim > 1 else values
-
-
-def _rank_correlation(first, second):
-    first, second = (_ranks(each.ravel()) for each in (first, second))
-    spread = first.std() * second.std()
-    return ((first - first.mean()) * (second - second.mean())).mean() / spread if spread else 0.0
-
-
-def _ranks(values):
-    """The rank of each value; equal values have their mean rank."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count + 1) / 2)[place]
 
 
 def deletion(

@@ -11,7 +11,8 @@ the gradient of all paths of each length.
 
 import numpy as np
 
-from keras_resnet.lab import figures, stats
+from keras_resnet import stats
+from keras_resnet.lab import figures
 from keras_resnet.lab.experiment import Criterion, Experiment
 
 MODELS = ("plain20", "resnet20", "resnet56")

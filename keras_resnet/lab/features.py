@@ -12,7 +12,8 @@ import io
 
 import numpy as np
 
-from keras_resnet.lab import figures, stats
+from keras_resnet import stats
+from keras_resnet.lab import figures
 from keras_resnet.lab.experiment import Criterion, Experiment
 
 MODEL = "resnet20"

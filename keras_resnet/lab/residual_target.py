@@ -7,9 +7,10 @@ to which is left `F(x) = H(x) - x`. With `H[t](x) = (1 - t) x + t Q x`, Q a rand
 
 import numpy as np
 
+from keras_resnet import stats
 from keras_resnet.blocks import postact, shortcut
 from keras_resnet.blocks.unit import Unit
-from keras_resnet.lab import figures, nets, stats, tape
+from keras_resnet.lab import figures, nets, tape
 from keras_resnet.lab.experiment import Criterion, Experiment
 
 DISTANCES = (0.0, 0.1, 0.25, 0.5, 1.0)

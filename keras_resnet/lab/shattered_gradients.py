@@ -9,7 +9,8 @@ Cured is taken to mean: at 50 layers r lies nearer to that of one layer than to 
 
 import numpy as np
 
-from keras_resnet.lab import figures, nets, stats, tape
+from keras_resnet import stats
+from keras_resnet.lab import figures, nets, tape
 from keras_resnet.lab.experiment import Criterion, Experiment
 
 DEPTHS = (2, 24, 50)  # hidden layers; links also have 1

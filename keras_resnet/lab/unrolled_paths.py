@@ -14,9 +14,10 @@ import math
 
 import numpy as np
 
+from keras_resnet import stats
 from keras_resnet.blocks import preact, shortcut
 from keras_resnet.blocks.unit import Unit
-from keras_resnet.lab import figures, nets, stats, tape
+from keras_resnet.lab import figures, nets, tape
 from keras_resnet.lab.experiment import Criterion, Experiment
 
 BLOCKS = 4

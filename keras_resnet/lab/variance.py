@@ -15,7 +15,8 @@ import math
 
 import numpy as np
 
-from keras_resnet.lab import figures, nets, stats, tape
+from keras_resnet import stats
+from keras_resnet.lab import figures, nets, tape
 from keras_resnet.lab.experiment import Criterion, Experiment
 
 KINDS = ("residual", "scaled", "normalised", "post-normalised", "residual link", "scaled link", "normalised link")

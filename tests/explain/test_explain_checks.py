@@ -63,11 +63,11 @@ def test_an_edge_detector_that_poses_as_a_method_fails(trained):
 def test_similarity_is_spearmans_rank_correlation():
     """Against SciPy's where it is there; ties have their mean rank."""
     stats = pytest.importorskip("scipy.stats")
-    from keras_resnet.explain.checks import _rank_correlation
+    from keras_resnet.stats import rank_correlation
 
     generator = np.random.default_rng(0)
     for first, second in generator.integers(0, 5, (5, 2, 6, 7)):
-        assert _rank_correlation(first, second) == pytest.approx(stats.spearmanr(first.ravel(), second.ravel())[0])
+        assert rank_correlation(first, second) == pytest.approx(stats.spearmanr(first.ravel(), second.ravel())[0])
 
 
 @pytest.mark.parametrize("name", explain.METHODS)

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from keras_resnet.lab import stats
+from keras_resnet import stats
 
 
 def test_autocorrelation_is_numpys_correlation():
     values = np.random.default_rng(1).normal(size=64).cumsum()
-    centerd = values - values.mean()
-    full = np.correlate(centerd, centerd, "full")[63:]
+    centered = values - values.mean()
+    full = np.correlate(centered, centered, "full")[63:]
     np.testing.assert_allclose(stats.autocorrelation(values), full[:32] / full[0], atol=1e-12)
 
 
 def test_autocorrelation_of_several_series_averages_their_covariances():
     values = np.random.default_rng(2).normal(size=(32, 3)) * [1, 2, 3]
-    centerd = values - values.mean(axis=0)
-    at_lag_one = np.sum(centerd[:-1] * centerd[1:]) / np.sum(centerd**2)
+    centered = values - values.mean(axis=0)
+    at_lag_one = np.sum(centered[:-1] * centered[1:]) / np.sum(centered**2)
     assert stats.autocorrelation(values)[1] == pytest.approx(at_lag_one, abs=1e-12)
 
 

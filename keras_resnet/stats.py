@@ -1,4 +1,4 @@
-"""The few statistics that the experiments share, in NumPy."""
+"""The few statistics that experiments and checks of heat maps share, in NumPy."""
 
 import math
 
@@ -27,9 +27,9 @@ def autocorrelation(values):
     """
     values = np.asarray(values, dtype=np.float64)
     values = values.reshape(len(values), -1)
-    centerd = values - values.mean(axis=0)
+    centered = values - values.mean(axis=0)
     count = len(values)
-    spectrum = np.abs(np.fft.rfft(centerd, 2 * count, axis=0)) ** 2
+    spectrum = np.abs(np.fft.rfft(centered, 2 * count, axis=0)) ** 2
     sums = np.fft.irfft(spectrum, axis=0)[: count // 2].sum(axis=1)
     if sums[0] <= 0:
         return np.eye(1, count // 2)[0]
@@ -46,8 +46,12 @@ def line(x, y):
 
 
 def rank_correlation(x, y):
-    """Spearman's: the correlation of the ranks, equal values sharing the mean of theirs; 0 where one of the two is constant."""
-    ranks = [_ranks(np.asarray(each, dtype=np.float64)) for each in (x, y)]
+    """Spearman's: the correlation of the ranks, equal values sharing the mean of theirs; 0 where one is constant.
+
+    Args:
+        x, y: arrays of one shape.
+    """
+    ranks = [_ranks(np.asarray(each, dtype=np.float64).ravel()) for each in (x, y)]
     if any(np.ptp(each) == 0 for each in ranks):
         return 0.0
     return float(np.corrcoef(*ranks)[0, 1])
