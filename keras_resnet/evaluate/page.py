@@ -18,6 +18,7 @@ PIXELS_PER_PIXEL = 1.5  # figures are drawn at 144 dots an inch; a CSS pixel is 
 _BROAD, _LEAST = 640, 0.8
 
 # Name of a figure -> heading and caption, in the order of the page.
+_DRAWN = ("curves", "confusion", "reliability")  # in the dark they turn black; photographs keep their colors
 _FIGURES = {
     "curves": (
         "Training",
@@ -240,7 +241,7 @@ def _smoothed(summary):
 def _figure(name, path, scores, more):
     heading, caption = _FIGURES.get(name, (str(name).capitalize(), ""))
     alt = f"{heading}: {', '.join(scores.classes)}" if name == "confusion" else heading
-    picture = embedded(path, alt, f"Figure {name!r}", drawn=name in ("curves", "confusion"))
+    picture = embedded(path, alt, f"Figure {name!r}", drawn=name in _DRAWN)
     return f"<h2>{escape(heading)}</h2>\n<figure>\n{picture}\n<figcaption>{escape(caption + more)}</figcaption>\n</figure>"
 
 

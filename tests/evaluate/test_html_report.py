@@ -104,10 +104,10 @@ def test_images_are_the_files_at_their_size(page, picture):
 def test_drawings_turn_dark_and_photographs_do_not(tmp_path, scores, picture):
     clear = tmp_path / "clear.png"
     Image.new("RGBA", (30, 15), (200, 100, 50, 0)).save(clear)
-    figures = {"curves": picture, "confusion": picture, "mistakes": clear, "one's own": picture}
+    figures = {**dict.fromkeys(("curves", "confusion", "reliability"), picture), "mistakes": clear, "one's own": picture}
     path = html_report(tmp_path / "r.html", title="T", summary={}, scores=scores, figures=figures)
     source = path.read_text(encoding="utf-8")
-    assert [image["class"] for image in Page(source).images] == ["drawn", "drawn", "clear", "photographs"]
+    assert [image["class"] for image in Page(source).images] == ["drawn", "drawn", "drawn", "clear", "photographs"]
     assert "img.drawn { filter: invert" in source and "img.photographs" not in source
 
 
